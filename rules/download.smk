@@ -1,0 +1,24 @@
+"""Fetch the new files of a bucket, within the budget that all jobs share.
+
+in:   releases/{release}/receipts/plan/{bucket}.jsonl.gz
+out:  releases/{release}/receipts/download/{bucket}.jsonl.gz   cargo: releases/library/incoming/
+"""
+
+
+rule download_bucket:
+    """Fetch a bucket's new files; none enters the library without the right md5 and size."""
+    input:
+        plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
+    output:
+        receipt="releases/{release}/receipts/download/{bucket}.jsonl.gz",
+    log:
+        "releases/{release}/logs/download_bucket/{bucket}.log",
+    conda:
+        "../envs/release.yaml"
+    resources:
+        connections=1,
+    params:
+        source=SOURCE,
+        last_upload=lookup("releases/{release}/last_upload", within=config),
+    script:
+        "../scripts/download_bucket.py"

@@ -1,0 +1,25 @@
+"""Re-encode the originals without loss, one job a bucket.
+
+in:   releases/{release}/receipts/download/{bucket}.jsonl.gz
+out:  releases/{release}/receipts/optimise/{bucket}.jsonl.gz   cargo: releases/library/original/
+"""
+
+
+rule optimise_bucket:
+    """Make a bucket's new JPEG and PNG files smaller, with every pixel proved equal."""
+    input:
+        plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
+        downloads="releases/{release}/receipts/download/{bucket}.jsonl.gz",
+        settings="releases/{release}/settings/optimise.json",
+    output:
+        receipt="releases/{release}/receipts/optimise/{bucket}.jsonl.gz",
+    log:
+        "releases/{release}/logs/optimise_bucket/{bucket}.log",
+    benchmark:
+        "releases/{release}/logs/optimise_bucket/{bucket}.tsv"
+    conda:
+        "../envs/images.yaml"
+    params:
+        previous=receipt_before("optimise"),
+    script:
+        "../scripts/optimise_bucket.py"

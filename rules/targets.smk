@@ -1,0 +1,101 @@
+"""The names that a person asks for, made from the configuration.
+
+in:   the releases and subsets of the configuration
+out:  release_2019  publish_2019  verify_2019  repair_2019  sfw_512px  sfw_512px_2018
+      diff_2018_2019
+"""
+
+
+def publish_receipt(release):
+    """What publishing leaves behind, where a destination is configured."""
+    return f"releases/{release}/receipts/publish.json" if config["staging"]["destination"] else []
+
+
+def refuse_release(wildcards):
+    """Say what is wrong with a target that is named as ours are, but for no known release."""
+    raise settings.UnknownRelease(wildcards.unknown, RELEASES)
+
+
+for release in RELEASES:
+
+    rule:
+        """Build a whole release: images, subsets, metadata, checksums, torrents, stage."""
+        name:
+            f"release_{release}"
+        default_target: release == RELEASES[-1]
+        input:
+            f"releases/{release}/release.json",
+            publish_receipt(release),
+
+    rule:
+        """Hand a finished release to rsync, as staging.destination says."""
+        name:
+            f"publish_{release}"
+        input:
+            f"releases/{release}/receipts/publish.json",
+
+    rule:
+        """Hold every file of the stage against its checksum; name each bad, missing, extra one."""
+        name:
+            f"verify_{release}"
+        log:
+            f"releases/{release}/logs/verify_release/verify.log",
+        conda:
+            "../envs/release.yaml"
+        params:
+            folder=f"releases/{release}",
+            release=release,
+        script:
+            "../scripts/verify_release.py"
+
+    rule:
+        """Put right what verify names: from the library, else from the site."""
+        name:
+            f"repair_{release}"
+        log:
+            f"releases/{release}/logs/repair_release/repair.log",
+        conda:
+            "../envs/release.yaml"
+        params:
+            release=release,
+            earlier=RELEASES[: RELEASES.index(release)],
+            source=SOURCE,
+        script:
+            "../scripts/repair_release.py"
+
+    for subset in SUBSETS:
+
+        rule:
+            """Make only this subset's images, and their table; no torrent and no stage."""
+            name:
+                f"{subset}_{release}"
+            input:
+                f"releases/{release}/subsets/{subset}.parquet",
+
+        if release == RELEASES[-1]:
+
+            rule:
+                """Make only this subset's images, of the newest release."""
+                name:
+                    subset
+                input:
+                    f"releases/{release}/subsets/{subset}.parquet",
+
+    for later in RELEASES[RELEASES.index(release) + 1 :]:
+
+        rule:
+            """Tell what the later release adds, changes and drops, from metadata alone."""
+            name:
+                f"diff_{release}_{later}"
+            input:
+                f"releases/{later}/report/diff_{release}_{later}.json",
+
+
+rule refuse_unknown_release:
+    input:
+        refuse_release,
+    output:
+        "{verb}_{unknown}",
+    wildcard_constraints:
+        verb="|".join(["release", "publish", "verify", "repair", "diff", *SUBSETS]),
+        unknown="[^/]+",

@@ -1,0 +1,199 @@
+"""The configuration: completed by the defaults, checked against its schema, as typed values."""
+
+import datetime
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .errors import ReleaseProblem
+
+# A file that says where images come from, or which releases there are, says all of it.
+REPLACED_WHOLE = ("source", "releases")
+
+
+class InvalidConfiguration(ReleaseProblem):
+    """A key is unknown, missing, or has a value that it may not have."""
+
+    def __init__(self, place: str, what: str, hint: str | None = None) -> None:
+        super().__init__(f"configuration: {place}: {what}")
+        self.place, self.hint = place, hint
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where posts and images come from; `requests_per_second` None means no budget."""
+
+    kind: str
+    corpus: str | None = None
+    synthetic: int = 0
+    url: str | None = None
+    image_hosts: tuple[str, ...] = ()
+    contact: str | None = None
+    requests_per_second: float | None = None
+    connections: int = 4
+    timeout: float = 60
+    attempts: int = 5
+    retry_wait: float = 2
+    throttled_wait: float = 60
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Source":
+        """The source that a configuration's `source` describes."""
+        return cls(**{**values, "image_hosts": tuple(values.get("image_hosts", ()))})
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A derived set of resized images: which posts, and what their bytes depend on."""
+
+    name: str
+    folder: str
+    safe: bool
+    size: int
+    background: str
+    format: str
+    quality: int
+
+
+def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults with the overrides merged in; `source` and `releases` replace theirs whole.
+
+    Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`.
+
+    Raises:
+        InvalidConfiguration: the defaults' file is not a mapping, or releases are not.
+    """
+    merged = yaml.safe_load(defaults.read_text())
+    for key, value in overrides.items():
+        merged[key] = value if key in REPLACED_WHOLE else _merged(merged.get(key), value)
+    if isinstance(merged.get("source"), str):
+        merged["source"] = {"kind": merged["source"]}
+    if not isinstance(merged.get("reopen"), list):
+        merged["reopen"] = [merged["reopen"]]
+    merged["reopen"] = [str(release) for release in merged["reopen"]]
+    plain: dict[str, Any] = _plain(merged)
+    return plain
+
+
+def _merged(default: Any, value: Any) -> Any:
+    if not isinstance(default, Mapping) or not isinstance(value, Mapping):
+        return value
+    return {
+        **default,
+        **{key: _merged(default.get(key), inner) for key, inner in value.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """What YAML makes of unquoted years and dates, as the text that was written."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def check(config: Mapping[str, Any], schema: Path) -> None:
+    """Refuse a configuration that the schema does not allow.
+
+    Raises:
+        InvalidConfiguration: names the first wrong key, and the nearest right one.
+    """
+    rules = yaml.safe_load(schema.read_text())
+    validator = jsonschema.Draft202012Validator(rules)
+    problems = sorted(validator.iter_errors(config), key=lambda problem: list(problem.path))
+    if problems:
+        raise _explained(problems[0])
+    for release, settings in config["releases"].items():
+        _check_day(f"releases.{release}.last_upload", settings["last_upload"])
+    _check_folders(config["subsets"])
+    _check_contact(config["source"])
+
+
+def _explained(problem: jsonschema.ValidationError) -> InvalidConfiguration:
+    place = ".".join(str(part) for part in problem.absolute_path) or "top level"
+    if problem.validator == "additionalProperties":
+        return _unknown_key(place, problem)
+    description = isinstance(problem.schema, Mapping) and problem.schema.get("description")
+    return InvalidConfiguration(place, problem.message, description or None)
+
+
+def _unknown_key(place: str, problem: jsonschema.ValidationError) -> InvalidConfiguration:
+    schema, instance = problem.schema, problem.instance
+    assert isinstance(schema, Mapping)
+    assert isinstance(instance, Mapping)
+    known = list(schema.get("properties", {}))
+    unknown = next(key for key in instance if key not in known)
+    near = difflib.get_close_matches(unknown, known, 1)
+    hint = f"did you mean `{near[0]}`?" if near else f"it may have: {', '.join(sorted(known))}"
+    return InvalidConfiguration(place, f"unknown key `{unknown}`", hint)
+
+
+def _check_day(place: str, day: str) -> None:
+    try:
+        datetime.date.fromisoformat(day)
+    except ValueError as error:
+        raise InvalidConfiguration(place, f"{day!r} is no day ({error})") from error
+
+
+def _check_folders(subsets: Mapping[str, Mapping[str, Any]]) -> None:
+    folders: dict[str, str] = {}
+    for name, subset in subsets.items():
+        other = folders.setdefault(subset["folder"], name)
+        if other != name:
+            place = f"subsets.{name}.folder"
+            raise InvalidConfiguration(place, f"`{subset['folder']}` is {other}'s already")
+
+
+def _check_contact(source: Mapping[str, Any]) -> None:
+    if source["kind"] == "danbooru" and not source["contact"]:
+        hint = "put a mail address or a user page there; it is sent with every request"
+        raise InvalidConfiguration(
+            "source.contact", "a site's operators must be able to reach you", hint
+        )
+
+
+def in_order(config: Mapping[str, Any]) -> list[str]:
+    """The configured releases, earliest first."""
+    releases = config["releases"]
+    return sorted(releases, key=lambda release: (releases[release]["last_upload"], release))
+
+
+def previous_of(config: Mapping[str, Any], release: str) -> str | None:
+    """The release before this one, or None for the first."""
+    releases = in_order(config)
+    position = releases.index(release)
+    return releases[position - 1] if position else None
+
+
+def subset_of(config: Mapping[str, Any], name: str) -> Subset:
+    """A subset by its name."""
+    return Subset(name=name, **config["subsets"][name])
+
+
+def resolved_source(config: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """The source, with its corpus counted from the repository's folder."""
+    source = dict(config["source"])
+    if source.get("corpus"):
+        source["corpus"] = str(Path(base, source["corpus"]).resolve())
+    return source
+
+
+def publish_target(config: Mapping[str, Any], release: str) -> str:
+    """Where rsync puts a release, with a slash at its end.
+
+    Raises:
+        InvalidConfiguration: no destination is configured.
+    """
+    destination = config["staging"]["destination"]
+    if not destination:
+        hint = "name a folder, `host:folder` or `rsync://host/module` there"
+        raise InvalidConfiguration("staging.destination", "is not set", hint)
+    return f"{destination.rstrip('/')}/{config['name']}{release}/"

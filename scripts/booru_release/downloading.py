@@ -1,0 +1,134 @@
+"""Fetching the new files of a bucket; nothing unverified gets a name in the library."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from .errors import ReleaseProblem
+from .library import Ledger, Library
+from .receipts import Change, Downloaded, Planned, State, line_of, read_receipt, write_receipt
+from .site import Site
+from .transfer import CredentialsNeeded, SiteProblem, SiteRefuses, WrongBytes
+
+logger = logging.getLogger(__name__)
+
+OpenSite = Callable[[], AbstractContextManager[Site]]
+
+# A site that is down for this many posts in a row is down for the rest of the bucket, too.
+HOPELESS_AFTER = 3
+
+
+class PostsFailed(ReleaseProblem):
+    """Some posts of a bucket could not be fetched; the others are safe in the library."""
+
+    hint = "run the same command again: it tries only these"
+
+    def __init__(self, bucket: str, failed: list[Downloaded]) -> None:
+        named = "".join(f"\n  post {line.id}: {line.reason}" for line in failed[:20])
+        more = f"\n  and {len(failed) - 20} more" if len(failed) > 20 else ""
+        super().__init__(f"bucket {bucket}: {len(failed)} posts failed{named}{more}")
+        self.failed = failed
+
+
+def download_bucket(
+    plan: Path, bucket: str, *, library: Library, journal: Path, open_site: OpenSite, receipt: Path
+) -> None:
+    """Fetch what a plan asks for and the library lacks; go on where a killed run stopped.
+
+    `open_site` is called only when there is something to fetch. `journal` keeps the outcomes
+    until the receipt has them.
+
+    Raises:
+        PostsFailed: the network failed some posts; all others are done, and no receipt is written.
+        CredentialsNeeded: the site answers nobody it does not know.
+    """
+    wanted = [line for line in read_receipt(plan, Planned) if is_fetched(line)]
+    with library.locked(bucket):
+        outcomes = Ledger(journal)
+        lines = [*_outcomes(wanted, bucket, library, outcomes, open_site)]
+        failed = [line for line in lines if line.state is State.FAILED]
+        if failed:
+            raise PostsFailed(bucket, failed)
+        write_receipt(receipt, lines)
+        outcomes.forget()
+    lost = sum(line.state is not None for line in lines)
+    logger.info("%s: %d posts wanted, %d not to be had", bucket, len(lines), lost)
+
+
+def is_fetched(line: Planned) -> bool:
+    """Whether a plan's line asks for a file."""
+    return line.state is None and line.change in {Change.NEW, Change.REPLACED}
+
+
+def _outcomes(
+    wanted: list[Planned], bucket: str, library: Library, journal: Ledger, open_site: OpenSite
+) -> Iterator[Downloaded]:
+    settled = {key: line_of(row, Downloaded) for key, row in journal.rows().items()}
+    held = library.ledger(bucket).rows()
+    lacking = []
+    for line in wanted:
+        assert line.md5 is not None
+        known = settled.get((line.id, line.md5))
+        if known is not None:
+            yield known
+        elif _is_corrupt(held.get((line.id, line.md5))) or _is_held(line, bucket, library):
+            yield Downloaded(line.id, line.md5, None, None)
+        else:
+            lacking.append(line)
+    if lacking:
+        yield from _fetched(lacking, bucket, library, journal, open_site)
+
+
+def _is_corrupt(row: dict[str, Any] | None) -> bool:
+    """Whether the bytes came once, right to the last, and were no picture."""
+    return row is not None and row["state"] == State.CORRUPT
+
+
+def _is_held(line: Planned, bucket: str, library: Library) -> bool:
+    assert line.md5 is not None
+    assert line.file_ext is not None
+    place = (bucket, line.id, line.md5, line.file_ext)
+    return library.original(*place).is_file() or library.incoming(*place).is_file()
+
+
+def _fetched(
+    lacking: list[Planned], bucket: str, library: Library, journal: Ledger, open_site: OpenSite
+) -> Iterator[Downloaded]:
+    down = 0
+    with open_site() as site:
+        for line in lacking:
+            hopeless = down >= HOPELESS_AFTER
+            outcome = _given_up(line) if hopeless else _fetch(line, bucket, library, site)
+            down = down + 1 if outcome.state is State.FAILED else 0
+            if outcome.state is not None:
+                logger.warning("post %d: %s: %s", outcome.id, outcome.state, outcome.reason)
+            if outcome.state not in {None, State.FAILED}:
+                journal.append(vars(outcome))
+            yield outcome
+
+
+def _given_up(line: Planned) -> Downloaded:
+    assert line.md5 is not None
+    return Downloaded(line.id, line.md5, State.FAILED, "not tried: the site does not answer")
+
+
+def _fetch(line: Planned, bucket: str, library: Library, site: Site) -> Downloaded:
+    assert line.md5 is not None
+    assert line.file_ext is not None
+    assert line.url is not None
+    incoming = library.incoming(bucket, line.id, line.md5, line.file_ext)
+    try:
+        site.fetch(line.url, incoming, md5=line.md5, size=line.size)
+    except CredentialsNeeded:
+        raise
+    except SiteProblem as problem:
+        return Downloaded(line.id, line.md5, _state_of(problem), str(problem.args[0]))
+    return Downloaded(line.id, line.md5, None, None)
+
+
+def _state_of(problem: SiteProblem) -> State:
+    if isinstance(problem, SiteRefuses) and problem.status in {404, 410}:
+        return State.MISSING
+    return State.MISMATCH if isinstance(problem, WrongBytes) else State.FAILED

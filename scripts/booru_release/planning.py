@@ -1,0 +1,123 @@
+"""What a release must hold of a bucket, against the release before it."""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .filetypes import EXTENSIONS
+from .posts import Post, end_of_day, parse_post
+from .receipts import Change, Planned, Record, State, lines_by_id, write_receipt
+from .snapshot import posts_of
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What belongs to a release: uploads before `end`, deleted posts only if asked for."""
+
+    end: datetime.datetime
+    fetch_deleted: bool
+
+    @classmethod
+    def of(cls, settings: dict[str, object]) -> "Rules":
+        """The rules that the plan's settings describe."""
+        return cls(end_of_day(str(settings["last_upload"])), bool(settings["fetch_deleted"]))
+
+
+def plan_bucket(
+    metadata: Path, bucket: str, *, previous: Path | None, rules: Rules, receipt: Path
+) -> None:
+    """Write what the release wants of each post of a bucket.
+
+    `previous` is the bucket's last receipt of the release before, or None for the first release.
+    """
+    before = lines_by_id(previous, Record)
+    now = {row["id"]: parse_post(row) for row in posts_of(metadata, bucket)}
+    write_receipt(receipt, plan_posts(now, before, rules))
+
+
+def plan_posts(now: dict[int, Post], before: dict[int, Record], rules: Rules) -> Iterator[Planned]:
+    """The plan for each post that the site has or that a release before had."""
+    for post in now.values():
+        yield _plan(post, before.get(post.id), rules)
+    for record in before.values():
+        # Never published and no longer there: what is left is a hole, which needs no line.
+        if record.id not in now and record.first_release is not None:
+            yield _withdrawn(record, "expunged from the site")
+
+
+def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
+    published = record is not None and record.state is State.PUBLISHED
+    if post.created_at >= rules.end:
+        return _without(post, State.EXCLUDED, "uploaded after the release's last day")
+    if post.md5 is None:
+        return _hidden(post, record)
+    if post.is_deleted and not published and not rules.fetch_deleted:
+        return _without(post, State.DELETED, "deleted on the site before it was ever published")
+    if post.file_ext not in EXTENSIONS:
+        return _without(post, State.EXCLUDED, f"files of type {post.file_ext} are not known")
+    if post.url is None:
+        return _without(post, State.BANNED, "the site gives no address for its file")
+    return _wanted(post, record)
+
+
+def _hidden(post: Post, record: Record | None) -> Planned:
+    why = "banned on the site" if post.is_banned else "the site hides its file"
+    if record is not None and record.first_release is not None:
+        return _withdrawn(record, why)
+    return _without(post, State.BANNED, why)
+
+
+def _withdrawn(record: Record, why: str) -> Planned:
+    return Planned(
+        id=record.id,
+        change=Change.GONE,
+        state=State.WITHDRAWN,
+        # The reason of the first year stays, and nothing else of the post does.
+        reason=record.reason if record.state is State.WITHDRAWN else why,
+        rating=None,
+        file_ext=None,
+        md5=None,
+        size=None,
+        url=None,
+        first_release=record.first_release,
+    )
+
+
+def _without(post: Post, state: State, reason: str) -> Planned:
+    return Planned(
+        id=post.id,
+        change=Change.EXCLUDED,
+        state=state,
+        reason=reason,
+        rating=post.rating,
+        file_ext=post.file_ext,
+        md5=post.md5,
+        size=post.size,
+        url=None,
+        first_release=None,
+    )
+
+
+def _wanted(post: Post, record: Record | None) -> Planned:
+    same = record is not None and record.md5 == post.md5 and record.file_ext == post.file_ext
+    # The bytes were what the site promised, and no image: fetching them again would tell nothing.
+    known_bad = same and record is not None and record.state is State.CORRUPT
+    if same and record is not None and (known_bad or record.state is State.PUBLISHED):
+        change, first_release = Change.UNCHANGED, record.first_release
+    elif record is not None and record.first_release is not None:
+        change, first_release = Change.REPLACED, record.first_release
+    else:
+        change, first_release = Change.NEW, None
+    return Planned(
+        id=post.id,
+        change=change,
+        state=State.CORRUPT if known_bad else None,
+        reason=record.reason if known_bad and record is not None else None,
+        rating=post.rating,
+        file_ext=post.file_ext,
+        md5=post.md5,
+        size=post.size,
+        url=post.url,
+        first_release=first_release,
+    )

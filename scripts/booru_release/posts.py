@@ -1,0 +1,103 @@
+"""Posts as the site describes them, read without trusting a word."""
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ReleaseProblem
+
+MD5 = re.compile(r"[0-9a-f]{32}")
+EXTENSION = re.compile(r"[a-z0-9]{1,5}")
+RATING = re.compile(r"[a-z]")
+LARGEST_ID = 2**53
+
+
+class MalformedPost(ReleaseProblem):
+    """The site sent something that is no post."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"post: {what}")
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a release needs to know of a post; `md5`, `url` None where the site hides the file."""
+
+    id: int
+    created_at: datetime.datetime
+    rating: str
+    md5: str | None
+    file_ext: str | None
+    size: int | None
+    url: str | None
+    tags: tuple[str, ...]
+    is_deleted: bool
+    is_banned: bool
+
+
+def id_of(row: Any) -> int:
+    """The ID of a row of any table.
+
+    Raises:
+        MalformedPost: the row is no object, or its ID no positive integer.
+    """
+    value = row.get("id") if isinstance(row, Mapping) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST_ID:
+        raise MalformedPost(f"the ID is {value!r}")
+    return value
+
+
+def parse_post(row: Mapping[str, Any]) -> Post:
+    """A post from its object in /posts.json, of today or of 2018.
+
+    What is not of the right form counts as hidden, so that it can never become a path.
+
+    Raises:
+        MalformedPost: it has no ID or no upload time.
+    """
+    post_id = id_of(row)
+    return Post(
+        id=post_id,
+        created_at=parse_time(row.get("created_at"), post_id),
+        rating=_matching(RATING, row.get("rating")) or "?",
+        md5=_matching(MD5, row.get("md5")),
+        file_ext=_matching(EXTENSION, row.get("file_ext")),
+        size=_size(row.get("file_size")),
+        url=row["file_url"] if isinstance(row.get("file_url"), str) else None,
+        tags=tuple(str(row.get("tag_string") or "").split()),
+        is_deleted=row.get("is_deleted") is True,
+        is_banned=row.get("is_banned") is True,
+    )
+
+
+def parse_time(value: Any, post_id: int) -> datetime.datetime:
+    """An ISO 8601 time with an offset, in UTC.
+
+    Raises:
+        MalformedPost: it is not one.
+    """
+    try:
+        moment = datetime.datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise MalformedPost(f"{post_id}: uploaded at {value!r}") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return moment.astimezone(datetime.UTC)
+
+
+def end_of_day(day: str) -> datetime.datetime:
+    """The first moment (UTC) that no longer belongs to a day."""
+    midnight = datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC)
+    return midnight + datetime.timedelta(days=1)
+
+
+def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,139 @@
+"""Settings that decide bytes, as small files that change only when their content does.
+
+Snakemake compares times; so what a step depends on reaches it as a file of its own, and a
+changed setting makes exactly the steps anew that take it as input.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .configuration import in_order
+from .errors import ReleaseProblem
+from .files import dump_json, read_json, write_if_changed
+
+logger = logging.getLogger(__name__)
+
+
+class FixedBuckets(ReleaseProblem):
+    """The number of buckets cannot change below a library that has files."""
+
+    def __init__(self, library: Path, has: int, asked: int) -> None:
+        super().__init__(f"{library}: holds {has} buckets; the configuration asks for {asked}")
+        self.hint = f"set `buckets: {has}`, or build into another folder with --directory"
+
+
+def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
+    """The settings of a release, by the step that depends on them.
+
+    Hosts, budgets and contacts are left out: they change how a file is fetched, not the file.
+    """
+    chosen = config["releases"][release]
+    source = config["source"]
+    where = {key: source[key] for key in ("kind", "url", "corpus", "synthetic") if source.get(key)}
+    common = {"name": config["name"], "buckets": config["buckets"]}
+    return {
+        "snapshot": {**common, "last_upload": chosen["last_upload"], "source": where},
+        "plan": {
+            "last_upload": chosen["last_upload"],
+            "fetch_deleted": config["fetch_deleted"],
+        },
+        "optimise": dict(config["images"]),
+        "torrent": {
+            "name": config["name"],
+            "last_upload": chosen["last_upload"],
+            **config["torrents"],
+        },
+        **{
+            f"rescale/{name}": _subset_settings(config, release, name) for name in config["subsets"]
+        },
+    }
+
+
+def _subset_settings(config: Mapping[str, Any], release: str, name: str) -> dict[str, Any]:
+    subset = config["subsets"][name]
+    safe = config["releases"][release]["safe_ratings"]
+    return {
+        **subset,
+        "name": name,
+        "ratings": sorted(safe) if subset["safe"] else None,
+        "max_pixels": config["images"]["max_pixels"],
+    }
+
+
+def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: Path) -> None:
+    """Write `<folder>/<release>/settings/<step>.json` where the content differs.
+
+    `release.json` among them has the settings of all steps.
+
+    Raises:
+        FixedBuckets: the library was made with another number of buckets.
+    """
+    library = folder / "library" / "library.json"
+    if library.is_file() and read_json(library)["buckets"] != config["buckets"]:
+        raise FixedBuckets(library.parent, read_json(library)["buckets"], config["buckets"])
+    write_if_changed(library, dump_json({"buckets": config["buckets"]}))
+    for release in releases:
+        steps = settings_of(config, release)
+        for step, values in {**steps, "release": steps}.items():
+            write_if_changed(folder / release / "settings" / f"{step}.json", dump_json(values))
+    for release in config["releases"]:
+        publishing = folder / release / "settings" / "publish.json"
+        write_if_changed(publishing, dump_json(dict(config["staging"])))
+
+
+def open_releases(config: Mapping[str, Any], folder: Path) -> list[str]:
+    """The releases that may be built: not finished yet, or reopened by name.
+
+    Raises:
+        InvalidRelease: a release that is to be reopened is not configured.
+    """
+    for release in config["reopen"]:
+        if release not in config["releases"]:
+            raise UnknownRelease(release, config["releases"])
+    return [
+        release
+        for release in in_order(config)
+        if release in config["reopen"] or not (folder / release / "release.json").is_file()
+    ]
+
+
+class UnknownRelease(ReleaseProblem):
+    """A release is asked for that the configuration does not have."""
+
+    def __init__(self, release: str, known: Iterable[str]) -> None:
+        super().__init__(f"release {release}: the configuration does not know it")
+        self.hint = f"it has {', '.join(known)}; add it under `releases` in your configuration"
+
+
+def frozen_differences(config: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """A sentence for each finished release whose configuration has changed since it was built."""
+    still_open = open_releases(config, folder)
+    for release in in_order(config):
+        if release in still_open:
+            continue
+        built = read_json(folder / release / "release.json")["settings"]
+        changed = sorted(_changed_keys(built, settings_of(config, release)))
+        if changed:
+            yield (
+                f"release {release} is finished and stays as it is, although the configuration "
+                f"changed: {', '.join(changed)}. To rebuild it: --config reopen={release}"
+            )
+
+
+def _changed_keys(before: Any, after: Any, place: str = "") -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in before.keys() | after.keys():
+            inner = f"{place}.{key}" if place else str(key)
+            yield from _changed_keys(before.get(key), after.get(key), inner)
+    elif before != after:
+        yield f"{place} ({json.dumps(before)} -> {json.dumps(after)})"
+
+
+def settings_hash(values: Mapping[str, Any], keys: Iterable[str]) -> str:
+    """Ten hex digits that name a set of settings, for folders."""
+    text = json.dumps({key: values[key] for key in sorted(keys)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

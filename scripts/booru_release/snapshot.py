@@ -1,0 +1,148 @@
+"""A release's snapshot: the site's metadata, sorted by bucket and by table, and frozen."""
+
+import resource
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from .files import (
+    compressed,
+    dump_json,
+    dump_line,
+    read_json,
+    read_lines,
+    replace_file,
+    sha256_of,
+    write_bytes,
+    write_lines,
+)
+from .posts import end_of_day, parse_post
+from .settings import settings_hash
+from .site import Site
+from .transfer import UnexpectedAnswer
+from .walk import TABLES, RawSite, Row, walk_site
+
+OpenSite = Callable[..., AbstractContextManager[Site]]
+
+SMALL_BUFFER = 1 << 14
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a snapshot holds: `holes` are the IDs up to `last_id` that the site does not have."""
+
+    last_id: int
+    posts: int
+    holes: int
+    rows: dict[str, int]
+    sha256: dict[str, str]
+
+
+def snapshot_site(
+    open_site: OpenSite, *, settings: Mapping[str, Any], release: str, receipt: Path
+) -> Snapshot:
+    """Read a site for one release; go on where a killed run stopped.
+
+    `receipt` is the snapshot's description; beside it are the tables, `posts/` by bucket, and the
+    raw answers.
+
+    Raises:
+        NoPosts: no post is as old as the release.
+        SiteProblem: the site is down, refuses, or answers what it may not.
+    """
+    metadata, last_upload = receipt.parent, settings["last_upload"]
+    raw = raw_site(metadata, settings)
+    with open_site(release=release, as_of=last_upload) as site:
+        walk_site(site, raw, last_upload=last_upload)
+    return write_snapshot(raw, metadata, buckets=settings["buckets"], last_upload=last_upload)
+
+
+def raw_site(metadata: Path, settings: Mapping[str, Any]) -> RawSite:
+    """Where the answers are kept; those of another source or day have another folder."""
+    return RawSite(metadata / "raw" / settings_hash(settings, ("source", "last_upload")))
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot that a receipt describes."""
+    return Snapshot(**read_json(path))
+
+
+def bucket_file(metadata: Path, bucket: str) -> Path:
+    """The file with the posts of a bucket."""
+    return metadata / "posts" / f"{bucket}.jsonl.gz"
+
+
+def table_file(metadata: Path, table: str) -> Path:
+    """The file with all rows of a table."""
+    return metadata / f"{table}.jsonl.gz"
+
+
+def posts_of(metadata: Path, bucket: str) -> Iterator[Row]:
+    """The posts of a bucket, in order of ID, as the site sent them."""
+    return read_lines(bucket_file(metadata, bucket))
+
+
+def write_snapshot(raw: RawSite, metadata: Path, *, buckets: int, last_upload: str) -> Snapshot:
+    """Sort what a walk has read into the files of a release; returns what they hold.
+
+    Posts above the last ID that was uploaded in time are left out. `snapshot.json` comes last.
+    """
+    last = _last_id(raw, last_upload)
+    posts = _write_posts(raw, metadata, buckets, last)
+    rows = {table: write_lines(table_file(metadata, table), raw.rows(table)) for table in TABLES}
+    digests = {
+        table: sha256_of(table_file(metadata, table)) for table in sorted(["posts", *TABLES])
+    }
+    snapshot = Snapshot(last, posts, last - posts, {"posts": posts, **rows}, digests)
+    write_bytes(metadata / "snapshot.json", dump_json(vars(snapshot)))
+    return snapshot
+
+
+def _last_id(raw: RawSite, last_upload: str) -> int:
+    end, last = end_of_day(last_upload), 0
+    for _, found in raw.posts():
+        for post_id, row in found.items():
+            if parse_post(row).created_at < end:
+                last = post_id
+    if not last:
+        raise UnexpectedAnswer(str(raw.folder), f"no post was uploaded until {last_upload}")
+    return last
+
+
+def _write_posts(raw: RawSite, metadata: Path, buckets: int, last: int) -> int:
+    """Write every post twice, into the table and into its bucket, reading the walk once."""
+    _allow_open_files(buckets + 100)
+    count = 0
+    with ExitStack() as stack:
+        table = stack.enter_context(_lines(table_file(metadata, "posts")))
+        by_bucket = [
+            stack.enter_context(_lines(bucket_file(metadata, f"{number:04d}")))
+            for number in range(buckets)
+        ]
+        for row in _posts_until(raw, last):
+            line = dump_line(row)
+            table.write(line)
+            by_bucket[row["id"] % buckets].write(line)
+            count += 1
+    return count
+
+
+def _posts_until(raw: RawSite, last: int) -> Iterator[Row]:
+    for _, found in raw.posts():
+        for post_id, row in found.items():
+            if post_id <= last:
+                yield {**row, "id": post_id}
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[IO[bytes]]:
+    with replace_file(path) as out, compressed(out, SMALL_BUFFER) as lines:
+        yield lines
+
+
+def _allow_open_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

@@ -1,0 +1,57 @@
+"""From a configured source to a site that answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .budget import Budget
+from .configuration import Source
+from .errors import ReleaseProblem
+from .site import Site
+from .transfer import Manners, Transfer
+
+
+class NoCorpus(ReleaseProblem):
+    """The folder that the embedded booru is to serve is not one."""
+
+
+@contextmanager
+def open_site(source: Source, *, release: str, as_of: str, folder: Path) -> Iterator[Site]:
+    """The site that a source describes, for as long as the block runs.
+
+    The embedded booru starts here, shows the site as of the end of the day `as_of`, and ends with
+    the block. `folder` is the one of all releases; the budget and the drawings are kept there.
+    """
+    if source.kind == "embedded":
+        with _embedded(source, release, as_of, folder) as url:
+            yield Site(Transfer(url, Budget(folder / "budget" / "embedded", None)))
+    else:
+        assert source.url is not None
+        yield _remote(source, source.url, folder)
+
+
+def _remote(source: Source, url: str, folder: Path) -> Site:
+    host = urlsplit(url).netloc.replace(":", "_")
+    budget = Budget(folder / "budget" / host, source.requests_per_second)
+    manners = Manners(source.timeout, source.attempts, source.retry_wait, source.throttled_wait)
+    return Site(Transfer(url, budget, source.image_hosts, source.contact, manners))
+
+
+@contextmanager
+def _embedded(source: Source, release: str, as_of: str, folder: Path) -> Iterator[str]:
+    # Only this source needs the server, and no other part of the client may know of it.
+    import embedded_booru
+
+    try:
+        serving = embedded_booru.serving(
+            Path(source.corpus) if source.corpus else None,
+            as_of=as_of,
+            cache=folder / "embedded",
+            synthetic=source.synthetic,
+            log=folder / release / "logs" / "embedded_booru.jsonl",
+        )
+        with serving as url:
+            yield url
+    except embedded_booru.NotACorpus as problem:
+        raise NoCorpus(f"source.corpus: {problem}") from problem

@@ -1,0 +1,139 @@
+"""A stage against its SHA256SUMS: every bad, missing and extra file by name."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ReleaseProblem
+from .files import read_json, sha256_of
+
+logger = logging.getLogger(__name__)
+
+# Nothing can hold its own hash: release.json has that of SHA256SUMS, which has all others.
+UNLISTED = frozenset({"SHA256SUMS", "release.json"})
+NAMED_AT_MOST = 1000
+
+
+class NotBuilt(ReleaseProblem):
+    """There is no finished release to look at."""
+
+    def __init__(self, release: str) -> None:
+        super().__init__(f"release {release}: is not built")
+        self.hint = f"build it first: snakemake release_{release}"
+
+
+@dataclass
+class Findings:
+    """What is wrong with a stage, as paths below it."""
+
+    bad: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    checked: int = 0
+
+    def lines(self) -> list[str]:
+        """One line a finding, in order."""
+        kinds = {"bad": self.bad, "missing": self.missing, "extra": self.extra}
+        return [f"{kind}: {path}" for kind, paths in kinds.items() for path in sorted(paths)]
+
+
+class BadStage(ReleaseProblem):
+    """A stage is not what its checksums say."""
+
+    def __init__(self, stage: Path, release: str, findings: Findings) -> None:
+        lines = findings.lines()
+        more = [f"and {len(lines) - NAMED_AT_MOST} more"] if len(lines) > NAMED_AT_MOST else []
+        shown = "".join(f"\n  {line}" for line in [*lines[:NAMED_AT_MOST], *more])
+        super().__init__(f"{stage}: {len(lines)} files are not as published{shown}")
+        self.findings = findings
+        self.hint = f"snakemake repair_{release} puts right what it can"
+
+
+def verify_release(folder: Path, release: str, *, threads: int) -> Findings:
+    """Read every file of a release's stage and compare it with SHA256SUMS.
+
+    Raises:
+        NotBuilt: the release has no stage.
+        BadStage: names each bad, missing and extra file.
+    """
+    findings = examine_stage(folder, release, threads=threads)
+    if findings.lines():
+        raise BadStage(folder / "stage", release, findings)
+    logger.info("%s: %d files, all as published", folder / "stage", findings.checked)
+    return findings
+
+
+def examine_stage(folder: Path, release: str, *, threads: int) -> Findings:
+    """What is wrong with a release's stage, whichever it is.
+
+    Raises:
+        NotBuilt: the release has no stage.
+    """
+    stage = folder / "stage"
+    if not stage.is_dir() or not (folder / "release.json").is_file():
+        raise NotBuilt(release)
+    findings = Findings()
+    sums = dict(_trusted_sums(folder))
+    with ThreadPoolExecutor(threads) as pool:
+        checks = ((path, digest, stage / path) for path, digest in sums.items())
+        for path, verdict in pool.map(_check, checks):
+            findings.checked += 1
+            if verdict is not None:
+                getattr(findings, verdict).append(path)
+    _check_indexes(folder, findings)
+    findings.extra += [path for path in _walk(stage) if path not in sums and path not in UNLISTED]
+    return findings
+
+
+def _check(job: tuple[str, str, Path]) -> tuple[str, str | None]:
+    path, digest, file = job
+    if file.is_symlink() or not file.is_file():
+        return path, "missing"
+    return path, None if sha256_of(file) == digest else "bad"
+
+
+def _trusted_sums(folder: Path) -> Iterator[tuple[str, str]]:
+    """The sums of the stage, or the release's own where the stage's are not the published ones."""
+    published = read_json(folder / "release.json")["index"]["SHA256SUMS"]
+    candidates = [folder / "stage" / "SHA256SUMS", folder / "SHA256SUMS"]
+    sums = next((file for file in candidates if _is(file, published)), None)
+    if sums is None:
+        raise UntrustedSums(folder / "SHA256SUMS")
+    with sums.open(encoding="utf-8") as lines:
+        for line in lines:
+            digest, _, path = line.rstrip("\n").partition("  ")
+            yield path, digest
+
+
+class UntrustedSums(ReleaseProblem):
+    """SHA256SUMS is not the one that release.json names, so nothing can be verified by it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: is not the file that release.json names, nor is the stage's")
+
+
+def _is(file: Path, sha256: str) -> bool:
+    return file.is_file() and sha256_of(file) == sha256
+
+
+def _check_indexes(folder: Path, findings: Findings) -> None:
+    index: dict[str, Any] = read_json(folder / "release.json")["index"]
+    expected = {
+        "SHA256SUMS": index["SHA256SUMS"],
+        "release.json": sha256_of(folder / "release.json"),
+    }
+    for path, digest in expected.items():
+        _, verdict = _check((path, digest, folder / "stage" / path))
+        if verdict is not None:
+            getattr(findings, verdict).append(path)
+
+
+def _walk(stage: Path) -> Iterator[str]:
+    for parent, folders, names in os.walk(stage):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        for name in [*names, *links]:
+            yield (Path(parent) / name).relative_to(stage).as_posix()

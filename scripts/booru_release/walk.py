@@ -1,0 +1,154 @@
+"""Reading a whole site: windows of IDs, page after page, each kept as it came.
+
+A window's file appears when the window is complete, so a walk of days goes on where it stopped.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .files import compressed, dump_json, read_json, read_raw_lines, replace_file, write_bytes
+from .posts import end_of_day, id_of
+from .site import Site, rows_of
+from .transfer import SiteProblem, UnexpectedAnswer
+
+logger = logging.getLogger(__name__)
+
+WINDOW = 1000
+HOLES_A_QUESTION = 100
+TABLES = (
+    "tags",
+    "tag_aliases",
+    "tag_implications",
+    "pools",
+    "notes",
+    "artist_commentaries",
+    "artists",
+)
+
+Row = dict[str, Any]
+
+
+class NoPosts(SiteProblem):
+    """The site has nothing that belongs to the release."""
+
+
+@dataclass(frozen=True)
+class RawSite:
+    """The answers of a site as they came, in a folder; complete files only."""
+
+    folder: Path
+
+    def posts(self) -> Iterator[tuple[range, dict[int, Row]]]:
+        """Each window of IDs with its posts, in order of ID; late ones of `confirmed` included."""
+        last = read_json(self.folder / "bound.json")["last_id"]
+        for window in windows(last):
+            found = self._rows("posts", window.start, window)
+            found |= self._rows("confirmed", window.start, window)
+            yield window, dict(sorted(found.items()))
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """The rows of another table, in order of ID."""
+        for file in sorted((self.folder / table).glob("*.gz")):
+            found = {id_of(row): row for body in read_raw_lines(file) for row in rows_of(body, "")}
+            yield from (row for _, row in sorted(found.items()))
+
+    def file(self, table: str, start: int) -> Path:
+        """Where the answers of a window or page are kept."""
+        return self.folder / table / f"{start:012d}.jsonl.gz"
+
+    def _rows(self, table: str, start: int, window: range) -> dict[int, Row]:
+        file = self.file(table, start)
+        if table == "confirmed" and not file.is_file():
+            return {}
+        rows = (row for body in read_raw_lines(file) for row in rows_of(body, str(file)))
+        return {post_id: row for row in rows if (post_id := id_of(row)) in window}
+
+
+def windows(last: int) -> Iterator[range]:
+    """The ranges of IDs that tile 1 to `last`."""
+    for start in range(1, last + 1, WINDOW):
+        yield range(start, min(start + WINDOW, last + 1))
+
+
+def walk_site(site: Site, raw: RawSite, *, last_upload: str) -> None:
+    """Read everything that a release of the posts until a day needs, and does not have yet.
+
+    Raises:
+        NoPosts: no post is that old.
+        SiteProblem: the site is down, refuses, or answers what it may not.
+    """
+    last = _bound(site, raw, last_upload)
+    for window in windows(last):
+        _complete(raw.file("posts", window.start), _window_reader(site, window))
+        if window.start % (WINDOW * 100) == 1:
+            logger.info("posts: IDs up to %d of %d", window.stop - 1, last)
+    for window, found in raw.posts():
+        holes = [post_id for post_id in window if post_id not in found]
+        if holes:
+            _complete(raw.file("confirmed", window.start), _hole_reader(site, holes))
+    for table in TABLES:
+        _walk_table(site, raw, table)
+
+
+def _bound(site: Site, raw: RawSite, last_upload: str) -> int:
+    """The last ID to ask for, the same when the walk is taken up again."""
+    file = raw.folder / "bound.json"
+    if not file.is_file():
+        # The site's days are of another time zone: the day after holds all of this one.
+        last = site.newest_post(end_of_day(last_upload).date().isoformat())
+        if last is None:
+            raise NoPosts(site.url, f"has no post uploaded until {last_upload}")
+        write_bytes(file, dump_json({"last_id": last}))
+    bound: int = read_json(file)["last_id"]
+    return bound
+
+
+def _complete(file: Path, read: Callable[[], Iterator[bytes]]) -> None:
+    if file.is_file():
+        return
+    with replace_file(file) as out, compressed(out) as lines:
+        for body in read():
+            lines.write(body + b"\n")
+
+
+def _window_reader(site: Site, window: range) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        after = window.start - 1
+        while after < window.stop - 1:
+            body = site.posts_after(after)
+            yield body
+            ids = [id_of(row) for row in rows_of(body, site.url)]
+            # A short page is no sign of the end; only an empty one is.
+            if not ids:
+                return
+            after = _advance(site, after, max(ids))
+
+    return read
+
+
+def _hole_reader(site: Site, holes: list[int]) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        for first in range(0, len(holes), HOLES_A_QUESTION):
+            yield site.posts_with(holes[first : first + HOLES_A_QUESTION])
+
+    return read
+
+
+def _walk_table(site: Site, raw: RawSite, table: str) -> None:
+    after = 0
+    while True:
+        file = raw.file(table, after)
+        _complete(file, lambda cursor=after: iter([site.rows_after(table, cursor)]))  # type: ignore[misc]
+        ids = [id_of(row) for body in read_raw_lines(file) for row in rows_of(body, site.url)]
+        if not ids:
+            return
+        after = _advance(site, after, max(ids))
+
+
+def _advance(site: Site, after: int, newest: int) -> int:
+    if newest <= after:
+        raise UnexpectedAnswer(site.url, f"gives IDs up to {newest} when asked for those > {after}")
+    return newest

@@ -1,0 +1,126 @@
+"""Speak HTTP/1.1 over threads, each answer in one send."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from embedded_booru.messages import Reply, Request
+
+Respond = Callable[[Request], Reply]
+# The site tells which version of its code answers; this one has no versions.
+ALWAYS = f"Access-Control-Allow-Origin: *\r\nX-Git-Hash: {'0' * 40}\r\n"
+LARGEST_BODY = 1 << 20
+WITHOUT_LENGTH = (204, 304)
+
+
+class BooruServer(ThreadingHTTPServer):
+    """A server whose threads all end when it is closed."""
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, respond: Respond, log: Path | None) -> None:
+        self.respond = respond
+        self.log = log
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Remember a connection while it is open."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
+        """Forget a connection when it is closed."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """End the connections that visitors keep open, so that their threads end."""
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # The visitor was faster.
+                continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say nothing when a visitor goes away in the middle of an answer."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads the requests of one connection and writes the answers."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: BooruServer
+
+    def answer(self) -> None:
+        """Answer one request."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, self.path, headers)
+        if request.has_body:
+            self._skip_body(headers)
+        reply = self.server.respond(request)
+        body = b"" if self.command == "HEAD" else reply.body
+        self.wfile.write(self._head(reply) + body)
+        if self.server.log is not None:
+            self._log(self.server.log, reply.status, len(body))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+    def _skip_body(self, headers: dict[str, str]) -> None:
+        """Read a body that nobody wants; else it would be taken for the next request."""
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) <= LARGEST_BODY:
+            self.rfile.read(int(length))
+        else:
+            self.close_connection = True
+
+    def _head(self, reply: Reply) -> bytes:
+        lines = [
+            f"HTTP/1.1 {reply.status} {_reason(reply.status)}",
+            f"Date: {formatdate(usegmt=True)}",
+            f"Content-Type: {reply.content_type}",
+            *(f"{name}: {value}" for name, value in reply.headers),
+        ]
+        if reply.status not in WITHOUT_LENGTH:
+            lines.append(f"Content-Length: {len(reply.body)}")
+        if self.close_connection:
+            lines.append("Connection: close")
+        return ("\r\n".join(lines) + "\r\n" + ALWAYS + "\r\n").encode("latin-1")
+
+    def _log(self, log: Path, status: int, size: int) -> None:
+        line = {
+            "time": time.time(),
+            "method": self.command,
+            "path": self.path,
+            "status": status,
+            "bytes": size,
+            "user_agent": self.headers.get("User-Agent", ""),
+        }
+        # One write to a file open for appending: lines of several processes do not mix.
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, json.dumps(line).encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+    def log_message(self, *args: Any) -> None:  # noqa: ANN401
+        """Write nothing to standard error."""
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,10 @@
+"""Hold every file of a stage against its checksum."""
+
+from pathlib import Path
+
+from booru_release import jobs, verification
+
+with jobs.logged(snakemake.log):
+    verification.verify_release(
+        Path(snakemake.params.folder), snakemake.params.release, threads=snakemake.threads
+    )
