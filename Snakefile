@@ -9,6 +9,7 @@ min_version("9.0")
 
 
 include: "rules/common.smk"
+include: "rules/lookups.smk"
 include: "rules/targets.smk"
 include: "rules/snapshot.smk"
 include: "rules/plan.smk"

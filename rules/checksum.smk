@@ -43,7 +43,6 @@ rule merge_manifest:
     conda:
         "../envs/release.yaml"
     params:
-        receipts="releases/{release}/receipts/checksum",
         buckets=lookup("buckets", within=config),
     script:
         "../scripts/merge_manifest.py"

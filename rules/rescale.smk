@@ -39,7 +39,6 @@ rule list_subset:
     conda:
         "../envs/release.yaml"
     params:
-        receipts="releases/{release}/receipts/rescale/{subset}",
         buckets=lookup("buckets", within=config),
     script:
         "../scripts/list_subset.py"

@@ -6,24 +6,6 @@ out:  releases/{release}/release.json       comes last; the stage is there befor
 """
 
 
-def difference_to_before(wildcards):
-    """The comparison with the release before, none for the first."""
-    before = configuration.previous_of(config, wildcards.release)
-    comparison = f"releases/{wildcards.release}/report/diff_{before}_{wildcards.release}.json"
-    return comparison if before else []
-
-
-def publish_target(wildcards):
-    """The folder of a release at the destination."""
-    return configuration.publish_target(config, wildcards.finished)
-
-
-def published_before(wildcards):
-    """Files that the release before has at the destination are linked there, not sent."""
-    before = configuration.previous_of(config, wildcards.finished)
-    return [f"--link-dest=../{config['name']}{before}"] if before else []
-
-
 rule finish_release:
     """Build the stage beside the one that is served, switch, and call the release finished."""
     input:

@@ -5,17 +5,6 @@ out:  release_2019  publish_2019  verify_2019  repair_2019  sfw_512px  sfw_512px
       diff_2018_2019
 """
 
-
-def publish_receipt(release):
-    """What publishing leaves behind, where a destination is configured."""
-    return f"releases/{release}/receipts/publish.json" if config["staging"]["destination"] else []
-
-
-def refuse_release(wildcards):
-    """Say what is wrong with a target that is named as ours are, but for no known release."""
-    raise settings.UnknownRelease(wildcards.unknown, RELEASES)
-
-
 for release in RELEASES:
 
     rule:
@@ -92,6 +81,7 @@ for release in RELEASES:
 
 
 rule refuse_unknown_release:
+    """Say which releases there are, when another one is asked for."""
     input:
         refuse_release,
     output:

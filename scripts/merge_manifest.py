@@ -6,7 +6,7 @@ from booru_release import jobs, merging
 
 with jobs.logged(snakemake.log):
     merging.merge_manifest(
-        Path(snakemake.params.receipts),
+        Path(snakemake.input.receipts[0]).parent,
         Path(snakemake.input.snapshot).parent,
         release=snakemake.wildcards.release,
         buckets=snakemake.params.buckets,

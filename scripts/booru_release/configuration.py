@@ -5,12 +5,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import jsonschema
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from .errors import ReleaseProblem
+
+if TYPE_CHECKING:
+    import jsonschema
 
 # A file that says where images come from, or which releases there are, says all of it.
 REPLACED_WHOLE = ("source", "releases")
@@ -68,6 +68,8 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidConfiguration: the defaults' file is not a mapping, or releases are not.
     """
+    import yaml
+
     merged = yaml.safe_load(defaults.read_text())
     for key, value in overrides.items():
         merged[key] = value if key in REPLACED_WHOLE else _merged(merged.get(key), value)
@@ -76,11 +78,12 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(merged.get("reopen"), list):
         merged["reopen"] = [merged["reopen"]]
     merged["reopen"] = [str(release) for release in merged["reopen"]]
-    plain: dict[str, Any] = _plain(merged)
+    plain = _plain(merged)
+    assert isinstance(plain, dict)
     return plain
 
 
-def _merged(default: Any, value: Any) -> Any:
+def _merged(default: object, value: object) -> object:
     if not isinstance(default, Mapping) or not isinstance(value, Mapping):
         return value
     return {
@@ -89,7 +92,7 @@ def _merged(default: Any, value: Any) -> Any:
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """What YAML makes of unquoted years and dates, as the text that was written."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
@@ -106,6 +109,10 @@ def check(config: Mapping[str, Any], schema: Path) -> None:
     Raises:
         InvalidConfiguration: names the first wrong key, and the nearest right one.
     """
+    # Jobs import this module for its types; only the start of a run reads and checks files.
+    import jsonschema
+    import yaml
+
     rules = yaml.safe_load(schema.read_text())
     validator = jsonschema.Draft202012Validator(rules)
     problems = sorted(validator.iter_errors(config), key=lambda problem: list(problem.path))
@@ -117,7 +124,7 @@ def check(config: Mapping[str, Any], schema: Path) -> None:
     _check_contact(config["source"])
 
 
-def _explained(problem: jsonschema.ValidationError) -> InvalidConfiguration:
+def _explained(problem: "jsonschema.ValidationError") -> InvalidConfiguration:
     place = ".".join(str(part) for part in problem.absolute_path) or "top level"
     if problem.validator == "additionalProperties":
         return _unknown_key(place, problem)
@@ -125,7 +132,7 @@ def _explained(problem: jsonschema.ValidationError) -> InvalidConfiguration:
     return InvalidConfiguration(place, problem.message, description or None)
 
 
-def _unknown_key(place: str, problem: jsonschema.ValidationError) -> InvalidConfiguration:
+def _unknown_key(place: str, problem: "jsonschema.ValidationError") -> InvalidConfiguration:
     schema, instance = problem.schema, problem.instance
     assert isinstance(schema, Mapping)
     assert isinstance(instance, Mapping)

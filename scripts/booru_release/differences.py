@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from .files import dump_json, write_bytes
+from .metadata import posts_of
 from .posts import Post, end_of_day, parse_post
-from .snapshot import posts_of
 
 KINDS = ("added", "replaced", "retagged", "rerated", "deleted", "banned", "gone")
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .checksums import records_of
+from .metadata import TABLES, table_file
 from .posts import end_of_day
 from .receipts import Published
-from .snapshot import table_file
 from .torrent_plan import Content, plan_torrents
 from .torrent_size import Version
 from .torrents import TorrentFacts, make_torrent, save_facts
-from .walk import TABLES
 
 logger = logging.getLogger(__name__)
 

@@ -4,17 +4,19 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ReleaseProblem
 from .library import Ledger, Library
-from .receipts import Change, Downloaded, Planned, State, line_of, read_receipt, write_receipt
-from .site import Site
-from .transfer import CredentialsNeeded, SiteProblem, SiteRefuses, WrongBytes
+from .receipts import Downloaded, Planned, State, line_of, read_receipt, write_receipt
+from .site_problems import CredentialsNeeded, SiteProblem, SiteRefuses, WrongBytes
+
+if TYPE_CHECKING:
+    from .site import Site
 
 logger = logging.getLogger(__name__)
 
-OpenSite = Callable[[], AbstractContextManager[Site]]
+OpenSite = Callable[[], AbstractContextManager["Site"]]
 
 # A site that is down for this many posts in a row is down for the rest of the bucket, too.
 HOPELESS_AFTER = 3
@@ -44,7 +46,7 @@ def download_bucket(
         PostsFailed: the network failed some posts; all others are done, and no receipt is written.
         CredentialsNeeded: the site answers nobody it does not know.
     """
-    wanted = [line for line in read_receipt(plan, Planned) if is_fetched(line)]
+    wanted = [line for line in read_receipt(plan, Planned) if line.is_fetched]
     with library.locked(bucket):
         outcomes = Ledger(journal)
         lines = [*_outcomes(wanted, bucket, library, outcomes, open_site)]
@@ -55,11 +57,6 @@ def download_bucket(
         outcomes.forget()
     lost = sum(line.state is not None for line in lines)
     logger.info("%s: %d posts wanted, %d not to be had", bucket, len(lines), lost)
-
-
-def is_fetched(line: Planned) -> bool:
-    """Whether a plan's line asks for a file."""
-    return line.state is None and line.change in {Change.NEW, Change.REPLACED}
 
 
 def _outcomes(
@@ -114,7 +111,7 @@ def _given_up(line: Planned) -> Downloaded:
     return Downloaded(line.id, line.md5, State.FAILED, "not tried: the site does not answer")
 
 
-def _fetch(line: Planned, bucket: str, library: Library, site: Site) -> Downloaded:
+def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> Downloaded:
     assert line.md5 is not None
     assert line.file_ext is not None
     assert line.url is not None

@@ -19,6 +19,9 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 CHUNK = 1 << 20
 
+# What a JSON document holds is known only to who reads it.
+Json = Any
+
 
 class UnreadableFile(ReleaseProblem):
     """A file of ours is missing or is not what it should be."""
@@ -85,19 +88,19 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     return True
 
 
-def dump_json(value: Any) -> bytes:
+def dump_json(value: object) -> bytes:
     """A JSON document for people and machines: sorted, indented, ending in a newline."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def dump_line(row: Any) -> bytes:
+def dump_line(row: object) -> bytes:
     """One compact JSON line in the order of the row's own keys."""
     text = json.dumps(row, separators=(",", ":"), ensure_ascii=False)
     # A lone surrogate is legal in JSON but not in UTF-8: keep it as an escape.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> Json:
     """The value of a JSON document.
 
     Raises:
@@ -112,7 +115,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_lines(path: Path, rows: Iterable[Any]) -> int:
-    """Write rows as gzipped JSON lines with the same bytes for the same rows; returns their number."""
+    """Write rows as gzipped JSON lines, equal rows as equal bytes; returns their number."""
     count = 0
     with replace_file(path) as out, compressed(out) as lines:
         for row in rows:
@@ -126,7 +129,7 @@ def compressed(out: IO[bytes], buffer: int = CHUNK) -> Iterator[IO[bytes]]:
     """A gzip stream into `out` that holds neither a name nor a time."""
     with (
         gzip.GzipFile(filename="", fileobj=out, mode="wb", compresslevel=6, mtime=0) as packed,
-        io.BufferedWriter(packed, buffer) as lines,  # type: ignore[type-var]
+        io.BufferedWriter(packed, buffer) as lines,
     ):
         yield lines
 

@@ -8,9 +8,9 @@ from typing import Any
 from .checksums import records_of, records_of_bucket
 from .files import dump_json, write_bytes
 from .manifest import MANIFEST, Accounts, manifest_row, write_table
+from .metadata import posts_of, read_snapshot
 from .posts import parse_post
 from .receipts import Record, State
-from .snapshot import posts_of, read_snapshot
 
 
 class Figures:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .downloading import is_fetched
 from .files import UnreadableFile, sha256_of, sync_folder, write_bytes
 from .filetypes import IMAGE_EXTENSIONS, IMAGE_TYPES, sniff
 from .library import Library
@@ -75,7 +74,7 @@ def _lines(
     for line in planned:
         if line.change is Change.UNCHANGED:
             yield before[line.id]
-        elif is_fetched(line):
+        elif line.is_fetched:
             download = arrived[line.id]
             known = held.get((line.id, download.md5))
             fresh = None
@@ -182,7 +181,7 @@ def _as_served(line: Original, incoming: Path, target: Path) -> Original:
 
 def _clear_incoming(planned: list[Planned], step: Step) -> None:
     for line in planned:
-        if is_fetched(line):
+        if line.is_fetched:
             assert line.md5 is not None
             assert line.file_ext is not None
             place = (step.bucket, line.id, line.md5, line.file_ext)

@@ -24,6 +24,7 @@ BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # it says as much about the machine as about the file.
 DECODER_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
@@ -177,9 +178,10 @@ def repair_transparency(image: Image.Image, data: bytes) -> None:
     Pillow widens grey of 2 and 4 bits to 8 and narrows colours of 16 bits to 8, but compares
     the result with the colour as the file has it, and so misses it.
     """
-    key, depth = image.info.get("transparency"), data[24]
+    key = image.info.get("transparency")
     if image.format != "PNG" or key is None:
         return
+    depth = data[24]
     if image.mode == "L" and depth in {2, 4}:
         image.info["transparency"] = key * 255 // (2**depth - 1)
     elif image.mode == "RGB" and depth == 16:

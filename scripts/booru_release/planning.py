@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .filetypes import EXTENSIONS
+from .metadata import posts_of
 from .posts import Post, end_of_day, parse_post
 from .receipts import Change, Planned, Record, State, lines_by_id, write_receipt
-from .snapshot import posts_of
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Post:
     is_banned: bool
 
 
-def id_of(row: Any) -> int:
+def id_of(row: object) -> int:
     """The ID of a row of any table.
 
     Raises:
@@ -74,15 +74,15 @@ def parse_post(row: Mapping[str, Any]) -> Post:
     )
 
 
-def parse_time(value: Any, post_id: int) -> datetime.datetime:
+def parse_time(value: object, post_id: int) -> datetime.datetime:
     """An ISO 8601 time with an offset, in UTC.
 
     Raises:
         MalformedPost: it is not one.
     """
     try:
-        moment = datetime.datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        moment = datetime.datetime.fromisoformat(str(value))
+    except ValueError as error:
         raise MalformedPost(f"{post_id}: uploaded at {value!r}") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
@@ -95,9 +95,9 @@ def end_of_day(day: str) -> datetime.datetime:
     return midnight + datetime.timedelta(days=1)
 
 
-def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
-def _size(value: Any) -> int | None:
+def _size(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

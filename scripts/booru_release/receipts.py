@@ -49,6 +49,11 @@ class Planned:
     url: str | None
     first_release: str | None
 
+    @property
+    def is_fetched(self) -> bool:
+        """Whether the release needs the post's file, and no release before has it."""
+        return self.state is None and self.change in {Change.NEW, Change.REPLACED}
+
 
 @dataclass(frozen=True)
 class Downloaded:

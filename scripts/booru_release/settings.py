@@ -124,7 +124,7 @@ def frozen_differences(config: Mapping[str, Any], folder: Path) -> Iterator[str]
             )
 
 
-def _changed_keys(before: Any, after: Any, place: str = "") -> Iterator[str]:
+def _changed_keys(before: object, after: object, place: str = "") -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in before.keys() | after.keys():
             inner = f"{place}.{key}" if place else str(key)

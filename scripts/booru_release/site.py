@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+from .files import Json
 from .posts import id_of
-from .transfer import Transfer, UnexpectedAnswer
+from .site_problems import UnexpectedAnswer
+from .transfer import Transfer
 
 POSTS_A_PAGE = 200
 ROWS_A_PAGE = 1000
@@ -82,7 +84,7 @@ def rows_of(body: bytes, place: str) -> list[dict[str, Any]]:
     return rows
 
 
-def parsed(body: bytes, place: str) -> Any:
+def parsed(body: bytes, place: str) -> Json:
     """The JSON value of a raw answer.
 
     Raises:

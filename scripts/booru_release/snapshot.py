@@ -3,7 +3,6 @@
 import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,33 +10,21 @@ from .files import (
     compressed,
     dump_json,
     dump_line,
-    read_json,
-    read_lines,
     replace_file,
     sha256_of,
     write_bytes,
     write_lines,
 )
+from .metadata import TABLES, Row, Snapshot, bucket_file, table_file
 from .posts import end_of_day, parse_post
 from .settings import settings_hash
 from .site import Site
-from .transfer import UnexpectedAnswer
-from .walk import TABLES, RawSite, Row, walk_site
+from .site_problems import UnexpectedAnswer
+from .walk import RawSite, walk_site
 
 OpenSite = Callable[..., AbstractContextManager[Site]]
 
 SMALL_BUFFER = 1 << 14
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a snapshot holds: `holes` are the IDs up to `last_id` that the site does not have."""
-
-    last_id: int
-    posts: int
-    holes: int
-    rows: dict[str, int]
-    sha256: dict[str, str]
 
 
 def snapshot_site(
@@ -62,26 +49,6 @@ def snapshot_site(
 def raw_site(metadata: Path, settings: Mapping[str, Any]) -> RawSite:
     """Where the answers are kept; those of another source or day have another folder."""
     return RawSite(metadata / "raw" / settings_hash(settings, ("source", "last_upload")))
-
-
-def read_snapshot(path: Path) -> Snapshot:
-    """The snapshot that a receipt describes."""
-    return Snapshot(**read_json(path))
-
-
-def bucket_file(metadata: Path, bucket: str) -> Path:
-    """The file with the posts of a bucket."""
-    return metadata / "posts" / f"{bucket}.jsonl.gz"
-
-
-def table_file(metadata: Path, table: str) -> Path:
-    """The file with all rows of a table."""
-    return metadata / f"{table}.jsonl.gz"
-
-
-def posts_of(metadata: Path, bucket: str) -> Iterator[Row]:
-    """The posts of a bucket, in order of ID, as the site sent them."""
-    return read_lines(bucket_file(metadata, bucket))
 
 
 def write_snapshot(raw: RawSite, metadata: Path, *, buckets: int, last_upload: str) -> Snapshot:

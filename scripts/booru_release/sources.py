@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .budget import Budget
 from .configuration import Source
 from .errors import ReleaseProblem
-from .site import Site
-from .transfer import Manners, Transfer
+
+if TYPE_CHECKING:
+    from .site import Site
 
 
 class NoCorpus(ReleaseProblem):
@@ -17,7 +18,7 @@ class NoCorpus(ReleaseProblem):
 
 
 @contextmanager
-def open_site(source: Source, *, release: str, as_of: str, folder: Path) -> Iterator[Site]:
+def open_site(source: Source, *, release: str, as_of: str, folder: Path) -> "Iterator[Site]":
     """The site that a source describes, for as long as the block runs.
 
     The embedded booru starts here, shows the site as of the end of the day `as_of`, and ends with
@@ -25,14 +26,19 @@ def open_site(source: Source, *, release: str, as_of: str, folder: Path) -> Iter
     """
     if source.kind == "embedded":
         with _embedded(source, release, as_of, folder) as url:
-            yield Site(Transfer(url, Budget(folder / "budget" / "embedded", None)))
+            yield _site(source, url, folder)
     else:
         assert source.url is not None
-        yield _remote(source, source.url, folder)
+        yield _site(source, source.url, folder)
 
 
-def _remote(source: Source, url: str, folder: Path) -> Site:
-    host = urlsplit(url).netloc.replace(":", "_")
+def _site(source: Source, url: str, folder: Path) -> "Site":
+    # A job that has nothing to ask for does not pay for the means to ask.
+    from .budget import Budget
+    from .site import Site
+    from .transfer import Manners, Transfer
+
+    host = urlsplit(source.url or "embedded://embedded").netloc.replace(":", "_")
     budget = Budget(folder / "budget" / host, source.requests_per_second)
     manners = Manners(source.timeout, source.attempts, source.retry_wait, source.throttled_wait)
     return Site(Transfer(url, budget, source.image_hosts, source.contact, manners))

@@ -10,8 +10,8 @@ from .checksums import records_of
 from .distribution import METADATA, replaced_path
 from .errors import ReleaseProblem
 from .files import exchange, replace_file, sha256_of
+from .metadata import read_snapshot, table_file
 from .receipts import Published, Record
-from .snapshot import read_snapshot, table_file
 from .torrents import TorrentFacts, load_facts
 
 logger = logging.getLogger(__name__)

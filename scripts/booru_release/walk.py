@@ -7,28 +7,17 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .files import compressed, dump_json, read_json, read_raw_lines, replace_file, write_bytes
+from .metadata import TABLES, Row
 from .posts import end_of_day, id_of
 from .site import Site, rows_of
-from .transfer import SiteProblem, UnexpectedAnswer
+from .site_problems import SiteProblem, UnexpectedAnswer
 
 logger = logging.getLogger(__name__)
 
 WINDOW = 1000
 HOLES_A_QUESTION = 100
-TABLES = (
-    "tags",
-    "tag_aliases",
-    "tag_implications",
-    "pools",
-    "notes",
-    "artist_commentaries",
-    "artists",
-)
-
-Row = dict[str, Any]
 
 
 class NoPosts(SiteProblem):

@@ -77,8 +77,10 @@ def deep_png() -> bytes:
 
 
 def palette_png() -> bytes:
-    """Draw a PNG with a palette, one of whose colours is transparent."""
-    return encode(scene(109, 360, 270).quantize(32), "PNG", transparency=0)
+    """Draw a PNG with a palette, of whose colours the most used one is transparent."""
+    image = scene(109, 360, 270).quantize(32)
+    counts = image.histogram()
+    return encode(image, "PNG", transparency=counts.index(max(counts)))
 
 
 def grey_alpha_png() -> bytes:

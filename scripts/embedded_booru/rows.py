@@ -7,8 +7,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-# A column with its value where a corpus says none; what the lambda-free defaults cannot say
-# (dates, words) is filled in by complete().
+# Each column with its value where a corpus says none; complete() adds those that depend on others.
 _RELATION: Row = {
     "id": 0,
     "antecedent_name": "",

@@ -11,6 +11,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 from embedded_booru.messages import Reply, Request
@@ -33,6 +34,11 @@ class BooruServer(ThreadingHTTPServer):
         self.log = log
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
+
+    def server_bind(self) -> None:
+        """Take the port, without looking up the name of the machine, which can take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Remember a connection while it is open."""
@@ -72,9 +78,10 @@ class Handler(BaseHTTPRequestHandler):
             self._skip_body(headers)
         reply = self.server.respond(request)
         body = b"" if self.command == "HEAD" else reply.body
-        self.wfile.write(self._head(reply) + body)
         if self.server.log is not None:
+            # Before the answer is sent, so that who has the answer finds the line.
             self._log(self.server.log, reply.status, len(body))
+        self.wfile.write(self._head(reply) + body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
