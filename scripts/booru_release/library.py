@@ -87,7 +87,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
         row = json.loads(line)
     except ValueError:
         return None
-    return row if isinstance(row, dict) else None
+    return row if isinstance(row, dict) and {"id", "md5"} <= row.keys() else None
 
 
 def _torn(path: Path) -> bool:

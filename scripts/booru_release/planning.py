@@ -49,23 +49,29 @@ def plan_posts(now: dict[int, Post], before: dict[int, Record], rules: Rules) ->
 def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
     published = record is not None and record.state is State.PUBLISHED
     if post.created_at >= rules.end:
-        return _without(post, State.EXCLUDED, "uploaded after the release's last day")
+        return _without(post, record, State.EXCLUDED, "uploaded after the release's last day")
     if post.md5 is None:
-        return _hidden(post, record)
+        why = "banned on the site" if post.is_banned else "the site hides its file"
+        return _lost(post, record, State.BANNED, why)
     if post.is_deleted and not published and not rules.fetch_deleted:
-        return _without(post, State.DELETED, "deleted on the site before it was ever published")
+        why = "deleted on the site before it was ever published"
+        return _lost(post, record, State.DELETED, why)
     if post.file_ext not in EXTENSIONS:
-        return _without(post, State.EXCLUDED, f"files of type {post.file_ext} are not known")
+        return _without(post, record, State.EXCLUDED, _unknown(post.file_ext))
     if post.url is None:
-        return _without(post, State.BANNED, "the site gives no address for its file")
+        return _lost(post, record, State.BANNED, "the site gives no address for its file")
     return _wanted(post, record)
 
 
-def _hidden(post: Post, record: Record | None) -> Planned:
-    why = "banned on the site" if post.is_banned else "the site hides its file"
+def _unknown(file_ext: str | None) -> str:
+    return f"files of type {file_ext} are not known" if file_ext else "its file has no type"
+
+
+def _lost(post: Post, record: Record | None, state: State, why: str) -> Planned:
+    """A post whose file is not to be had: withdrawn if it was ever published, else in a state."""
     if record is not None and record.first_release is not None:
         return _withdrawn(record, why)
-    return _without(post, State.BANNED, why)
+    return _without(post, record, state, why)
 
 
 def _withdrawn(record: Record, why: str) -> Planned:
@@ -84,7 +90,7 @@ def _withdrawn(record: Record, why: str) -> Planned:
     )
 
 
-def _without(post: Post, state: State, reason: str) -> Planned:
+def _without(post: Post, record: Record | None, state: State, reason: str) -> Planned:
     return Planned(
         id=post.id,
         change=Change.EXCLUDED,
@@ -95,7 +101,8 @@ def _without(post: Post, state: State, reason: str) -> Planned:
         md5=post.md5,
         size=post.size,
         url=None,
-        first_release=None,
+        # Torrents hold what was once published: what may follow it must not look new.
+        first_release=record.first_release if record is not None else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What each step says of each post: one line a post, ordered by ID."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -161,15 +161,21 @@ def read_receipt(path: Path, kind: type[Line]) -> Iterator[Line]:
     Raises:
         UnreadableFile: it is missing, damaged, or of another kind.
     """
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     for row in read_lines(path):
-        if not known.issuperset(row):
-            raise UnreadableFile(path, f"is no receipt of {kind.__name__} lines")
-        yield line_of(row, kind)
+        try:
+            line = line_of(row, kind)
+        except (TypeError, ValueError) as error:
+            why = f"is no receipt of {kind.__name__} lines ({error})"
+            raise UnreadableFile(path, why) from error
+        yield line
 
 
 def line_of(row: dict[str, Any], kind: type[Line]) -> Line:
-    """A line from its plain values."""
+    """A line from its plain values.
+
+    Raises:
+        TypeError, ValueError: they are not those of such a line.
+    """
     values = dict(row)
     for name, enum in KINDS.items():
         if values.get(name) is not None:

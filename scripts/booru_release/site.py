@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 from .files import Json
 from .posts import id_of
 from .site_problems import UnexpectedAnswer
-from .transfer import Transfer
+from .transfer import Transfer, joined
 
 POSTS_A_PAGE = 200
 ROWS_A_PAGE = 1000
@@ -66,7 +65,7 @@ class Site:
         Raises:
             As Transfer.fetch.
         """
-        self.transfer.fetch(urljoin(f"{self.url}/", address), into, md5=md5, size=size)
+        self.transfer.fetch(joined(f"{self.url}/", address), into, md5=md5, size=size)
 
     def _ask(self, path: str, query: Mapping[str, str]) -> bytes:
         return self.transfer.json_body(f"{self.url}/{path}.json", query)

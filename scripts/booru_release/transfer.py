@@ -42,6 +42,13 @@ class _TryAgain(Exception):
         self.status, self.after = status, after
 
 
+class _Session(requests.Session):
+    """A session that leaves redirects to its caller; its own way reads their bodies to the end."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No answer leads elsewhere by itself."""
+
+
 @dataclass(frozen=True)
 class Manners:
     """How patiently a site is asked: seconds and numbers of attempts."""
@@ -63,12 +70,12 @@ class Transfer:
     manners: Manners = field(default_factory=Manners)
 
     def __post_init__(self) -> None:
-        self._session = requests.Session()
+        self._session = _Session()
         # No proxy or .netrc of the machine decides where requests and credentials go.
         self._session.trust_env = False
         about = f"; contact: {self.contact}" if self.contact else ""
         self._session.headers["User-Agent"] = f"booru-release/{__version__}{about}"
-        self._host = urlsplit(self.url).netloc
+        self._site = urlsplit(self.url)[:2]
 
     def json_body(self, url: str, query: Mapping[str, str]) -> bytes:
         """The body of a JSON answer, on one line.
@@ -118,7 +125,7 @@ class Transfer:
         raise SiteDown(url, f"{_plainly(last)} ({self.manners.attempts} attempts)")
 
     def _follow(self, url: str, query: Mapping[str, str]) -> requests.Response:
-        for _ in range(MOST_REDIRECTS):
+        for _ in range(1 + MOST_REDIRECTS):
             self._refuse_foreign(url)
             self.budget.wait()
             answer = self._session.get(
@@ -131,20 +138,31 @@ class Transfer:
             )
             if not answer.is_redirect:
                 return answer
-            url, query = urljoin(url, answer.headers["location"]), {}
+            url, query = joined(url, answer.headers["location"]), {}
             answer.close()
         raise SiteDown(url, f"redirected more than {MOST_REDIRECTS} times")
 
     def _refuse_foreign(self, url: str) -> None:
-        parts = urlsplit(url)
-        known = {self._host, *self.image_hosts}
-        if parts.scheme not in {"http", "https"} or parts.netloc not in known:
+        scheme, host = urlsplit(url)[:2]
+        if scheme not in {"http", "https"} or host not in {self._site[1], *self.image_hosts}:
             raise ForeignAddress(url, "is not on a configured host")
 
     def _credentials(self, url: str) -> tuple[str, str] | None:
         login, key = os.environ.get("BOORU_LOGIN"), os.environ.get("BOORU_API_KEY")
-        # Never to an image host: the key is for the site alone.
-        return (login, key) if login and key and urlsplit(url).netloc == self._host else None
+        # Never to an image host, nor in the open: the key is for the site alone.
+        return (login, key) if login and key and urlsplit(url)[:2] == self._site else None
+
+
+def joined(base: str, address: str) -> str:
+    """An address of the site's, which may be relative to `base`.
+
+    Raises:
+        ForeignAddress: it makes no sense.
+    """
+    try:
+        return urljoin(base, address)
+    except ValueError as error:
+        raise ForeignAddress(address, f"is no address ({error})") from error
 
 
 def _refuse_errors(answer: requests.Response) -> None:
@@ -164,13 +182,15 @@ def _place(answer: requests.Response) -> str:
 def _pause(error: Exception, wait: float, manners: Manners) -> float:
     if isinstance(error, _TryAgain) and error.status == 429:
         after = error.after or ""
-        return float(after) if after.isdigit() else max(wait, manners.throttled_wait)
+        return float(after) if after.isdecimal() else max(wait, manners.throttled_wait)
     return wait
 
 
 def _plainly(error: Exception) -> str:
     if isinstance(error, requests.Timeout):
         return "too slow"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer broke off"
     return "no answer" if isinstance(error, requests.ConnectionError) else str(error)
 
 

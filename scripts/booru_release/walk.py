@@ -40,9 +40,12 @@ class RawSite:
 
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of another table, in order of ID."""
+        last = 0
         for file in sorted((self.folder / table).glob("*.gz")):
-            found = {id_of(row): row for body in read_raw_lines(file) for row in rows_of(body, "")}
-            yield from (row for _, row in sorted(found.items()))
+            found = {id_of(row): row for row in _rows_in(file)}
+            # A page may repeat what the pages before it had.
+            yield from (row for row_id, row in sorted(found.items()) if row_id > last)
+            last = max(found, default=last)
 
     def file(self, table: str, start: int) -> Path:
         """Where the answers of a window or page are kept."""
@@ -52,8 +55,12 @@ class RawSite:
         file = self.file(table, start)
         if table == "confirmed" and not file.is_file():
             return {}
-        rows = (row for body in read_raw_lines(file) for row in rows_of(body, str(file)))
-        return {post_id: row for row in rows if (post_id := id_of(row)) in window}
+        return {post_id: row for row in _rows_in(file) if (post_id := id_of(row)) in window}
+
+
+def _rows_in(file: Path) -> Iterator[Row]:
+    for body in read_raw_lines(file):
+        yield from rows_of(body, str(file))
 
 
 def windows(last: int) -> Iterator[range]:
@@ -108,8 +115,8 @@ def _window_reader(site: Site, window: range) -> Callable[[], Iterator[bytes]]:
         after = window.start - 1
         while after < window.stop - 1:
             body = site.posts_after(after)
+            ids = _ids_in(body, site)
             yield body
-            ids = [id_of(row) for row in rows_of(body, site.url)]
             # A short page is no sign of the end; only an empty one is.
             if not ids:
                 return
@@ -121,7 +128,20 @@ def _window_reader(site: Site, window: range) -> Callable[[], Iterator[bytes]]:
 def _hole_reader(site: Site, holes: list[int]) -> Callable[[], Iterator[bytes]]:
     def read() -> Iterator[bytes]:
         for first in range(0, len(holes), HOLES_A_QUESTION):
-            yield site.posts_with(holes[first : first + HOLES_A_QUESTION])
+            body = site.posts_with(holes[first : first + HOLES_A_QUESTION])
+            # What is kept is never asked for again, so it must be an answer.
+            _ids_in(body, site)
+            yield body
+
+    return read
+
+
+def _table_reader(site: Site, table: str, after: int) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        body = site.rows_after(table, after)
+        if ids := _ids_in(body, site):
+            _advance(site, after, max(ids))
+        yield body
 
     return read
 
@@ -130,11 +150,15 @@ def _walk_table(site: Site, raw: RawSite, table: str) -> None:
     after = 0
     while True:
         file = raw.file(table, after)
-        _complete(file, lambda cursor=after: iter([site.rows_after(table, cursor)]))  # type: ignore[misc]
-        ids = [id_of(row) for body in read_raw_lines(file) for row in rows_of(body, site.url)]
+        _complete(file, _table_reader(site, table, after))
+        ids = [id_of(row) for row in _rows_in(file)]
         if not ids:
             return
-        after = _advance(site, after, max(ids))
+        after = max(ids)
+
+
+def _ids_in(body: bytes, site: Site) -> list[int]:
+    return [id_of(row) for row in rows_of(body, site.url)]
 
 
 def _advance(site: Site, after: int, newest: int) -> int:
