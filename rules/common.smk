@@ -24,7 +24,8 @@ SOURCE = configuration.resolved_source(config, workflow.basedir)
 settings.write_settings(config, OPEN_RELEASES, FOLDER)
 if workflow.is_main_process:
     runs.announce(config, FOLDER, OPEN_RELEASES, logger)
-workflow.register_resource("connections", SOURCE.get("connections", sys.maxsize))
+if SOURCE["kind"] != "embedded":
+    workflow.register_resource("connections", configuration.Source.of(SOURCE).connections)
 
 
 wildcard_constraints:

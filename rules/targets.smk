@@ -1,8 +1,7 @@
 """The names that a person asks for, made from the configuration.
 
 in:   the releases and subsets of the configuration
-out:  release_2019  publish_2019  verify_2019  repair_2019  sfw_512px  sfw_512px_2018
-      diff_2018_2019
+out:  release_2019  publish_2019  sfw_512px  sfw_512px_2018  diff_2018_2019
 """
 
 for release in RELEASES:
@@ -22,35 +21,6 @@ for release in RELEASES:
             f"publish_{release}"
         input:
             f"releases/{release}/receipts/publish.json",
-
-    rule:
-        """Hold every file of the stage against its checksum; name each bad, missing, extra one."""
-        name:
-            f"verify_{release}"
-        log:
-            f"releases/{release}/logs/verify_release/verify.log",
-        conda:
-            "../envs/release.yaml"
-        params:
-            folder=f"releases/{release}",
-            release=release,
-        script:
-            "../scripts/verify_release.py"
-
-    rule:
-        """Put right what verify names: from the library, else from the site."""
-        name:
-            f"repair_{release}"
-        log:
-            f"releases/{release}/logs/repair_release/repair.log",
-        conda:
-            "../envs/release.yaml"
-        params:
-            release=release,
-            earlier=RELEASES[: RELEASES.index(release)],
-            source=SOURCE,
-        script:
-            "../scripts/repair_release.py"
 
     for subset in SUBSETS:
 

@@ -4,6 +4,7 @@ import fcntl
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 # Slots a little farther apart than asked leave room for a late wake-up: no second has too many.
 MARGIN = 0.97
@@ -31,12 +32,20 @@ class Budget:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a+") as slots:
             fcntl.flock(slots, fcntl.LOCK_EX)
-            slots.seek(0)
             now = time.time()
-            slot = max(now, float(slots.read() or 0))
+            slot = max(now, _next_free(slots))
             # A clock that was set back must not stop the run for good.
             slot = now if slot > now + LONGEST_QUEUE else slot
             slots.truncate(0)
             slots.write(repr(slot + 1 / (self.per_second * MARGIN)))
             slots.flush()
         return slot
+
+
+def _next_free(slots: IO[str]) -> float:
+    slots.seek(0)
+    try:
+        return float(slots.read())
+    except ValueError:
+        # The file is new, or what was in it was lost with the power.
+        return 0.0

@@ -70,7 +70,7 @@ def _outcomes(
         known = settled.get((line.id, line.md5))
         if known is not None:
             yield known
-        elif _is_corrupt(held.get((line.id, line.md5))) or _is_held(line, bucket, library):
+        elif _is_held(line, held.get((line.id, line.md5)), bucket, library):
             yield Downloaded(line.id, line.md5, None, None)
         else:
             lacking.append(line)
@@ -78,16 +78,17 @@ def _outcomes(
         yield from _fetched(lacking, bucket, library, journal, open_site)
 
 
-def _is_corrupt(row: dict[str, Any] | None) -> bool:
-    """Whether the bytes came once, right to the last, and were no picture."""
-    return row is not None and row["state"] == State.CORRUPT
-
-
-def _is_held(line: Planned, bucket: str, library: Library) -> bool:
+def _is_held(line: Planned, known: dict[str, Any] | None, bucket: str, library: Library) -> bool:
+    """Whether a file came before: it waits, or the ledger knows what became of it."""
     assert line.md5 is not None
     assert line.file_ext is not None
     place = (bucket, line.id, line.md5, line.file_ext)
-    return library.original(*place).is_file() or library.incoming(*place).is_file()
+    if library.incoming(*place).is_file():
+        return True
+    if known is None:
+        # A loss of power took the line: what is in the library is to be made again.
+        return False
+    return known["state"] == State.CORRUPT or library.original(*place).is_file()
 
 
 def _fetched(
@@ -121,7 +122,9 @@ def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> Downlo
     except CredentialsNeeded:
         raise
     except SiteProblem as problem:
-        return Downloaded(line.id, line.md5, _state_of(problem), str(problem.args[0]))
+        # Receipts must not tell at which port the embedded booru happened to be.
+        reason = str(problem.args[0]).removeprefix(site.url)
+        return Downloaded(line.id, line.md5, _state_of(problem), reason)
     return Downloaded(line.id, line.md5, None, None)
 
 

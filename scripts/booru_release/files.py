@@ -9,7 +9,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ from .errors import ReleaseProblem
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 CHUNK = 1 << 20
+DISK_TROUBLES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 # What a JSON document holds is known only to who reads it.
 Json = Any
@@ -41,6 +42,19 @@ class UnwritableFile(ReleaseProblem):
         self.path = path
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder, or the one that it would be made in, that cannot be written.
+
+    Raises:
+        UnwritableFile: it is closed to us, or on a read-only file system.
+    """
+    nearest = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    if not os.access(nearest, os.W_OK):
+        read_only = os.statvfs(nearest).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+        raise UnwritableFile(nearest, OSError(code, os.strerror(code)))
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file beside its place and rename it, durably, when the block ends without error.
@@ -58,11 +72,13 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
         beside.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}:
+        if error.errno in DISK_TROUBLES:
             raise UnwritableFile(path, error) from error
         raise
     finally:
-        beside.unlink(missing_ok=True)
+        # A disk that refuses the file refuses this, too; the first trouble is the one to tell.
+        with suppress(OSError):
+            beside.unlink()
 
 
 def sync_folder(folder: Path) -> None:

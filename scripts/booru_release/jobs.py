@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import ReleaseProblem
+from .files import DISK_TROUBLES, UnwritableFile
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,8 @@ FORMAT = "%(asctime)s %(levelname)s %(message)s"
 def logged(logs: Sequence[str]) -> Iterator[None]:
     """Send what the step logs into the job's file, and end the job with 1 if the step fails.
 
-    A problem that a person can act on is logged as its message; any other with its traceback.
+    A problem that a person can act on is logged as its message, a full or closed disk among them;
+    any other with its traceback.
     """
     handler = logging.FileHandler(_made(logs[0]), encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT))
@@ -26,15 +28,21 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
     root.setLevel(logging.INFO)
     try:
         yield
-    except ReleaseProblem as problem:
-        logger.error("%s", problem)
-        sys.exit(1)
-    except Exception:
-        logger.exception("unexpected error; please report it with this log")
+    except Exception as error:
+        _say(error)
         sys.exit(1)
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def _say(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in DISK_TROUBLES:
+        error = UnwritableFile(Path(error.filename or Path.cwd()), error)
+    if isinstance(error, ReleaseProblem):
+        logger.error("%s", error)
+    else:
+        logger.error("unexpected error; please report it with this log", exc_info=error)
 
 
 def _made(log: str) -> Path:

@@ -43,6 +43,7 @@ class Figures:
         mean = self._tag_instances / self._images if self._images else 0
         names = ("files", "bytes", "new_files", "new_bytes")
         return {
+            "last_id": self.last_id,
             "sets": {
                 name: {key: counts[key] for key in names}
                 for name, counts in sorted(self._sets.items())
@@ -71,20 +72,23 @@ def merge_manifest(
         WrongSum: an ID is in no state or in two; nothing is written.
     """
     counted, seen = Accounts(), Figures(release)
+    snapshot = read_snapshot(metadata / "snapshot.json")
+    sums: dict[str, Any] = {}
 
     def rows() -> Iterator[dict[str, Any]]:
         for record in records_of(receipts, buckets):
             counted.count(record)
             seen.count(record)
             yield manifest_row(record, buckets)
+        # Here and no later: a wrong sum stops the table before it has its name.
+        seen.last_id = max(snapshot.last_id, seen.last_id)
+        holes = snapshot.holes + seen.last_id - snapshot.last_id
+        sums.update(counted.closed(seen.last_id, holes))
 
     write_table(manifest, rows(), MANIFEST)
     _count_tags(receipts, metadata, buckets, seen)
-    snapshot = read_snapshot(metadata / "snapshot.json")
-    last_id = max(snapshot.last_id, seen.last_id)
-    holes = snapshot.holes + last_id - snapshot.last_id
-    write_bytes(accounts, dump_json(counted.closed(last_id, holes)))
-    write_bytes(figures, dump_json({"last_id": last_id, **seen.values()}))
+    write_bytes(accounts, dump_json(sums))
+    write_bytes(figures, dump_json(seen.values()))
 
 
 def _count_tags(receipts: Path, metadata: Path, buckets: int, seen: Figures) -> None:

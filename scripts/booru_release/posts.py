@@ -82,11 +82,10 @@ def parse_time(value: object, post_id: int) -> datetime.datetime:
     """
     try:
         moment = datetime.datetime.fromisoformat(str(value))
-    except ValueError as error:
+        zone = moment.tzinfo or datetime.UTC
+        return moment.replace(tzinfo=zone).astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as error:
         raise MalformedPost(f"{post_id}: uploaded at {value!r}") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return moment.astimezone(datetime.UTC)
 
 
 def end_of_day(day: str) -> datetime.datetime:

@@ -1,5 +1,6 @@
 """Putting a damaged stage right: from the library, by making files again, from the site."""
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -103,10 +104,20 @@ def repair_release(workshop: Workshop) -> int:
             _put_right(staged, remake, tree)
         except (ReleaseProblem, OSError) as problem:
             reasons[staged.path] = str(problem)
+    _restore_library({*findings.library}, tree)
     if reasons:
         raise NotRepaired(tree.folder / "stage", reasons)
     logger.info("%s: %d files put right", tree.folder / "stage", len(findings.lines()))
     return len(findings.lines())
+
+
+def _restore_library(changed: set[str], tree: Tree) -> None:
+    """Give the library back what the stage still has as it was published."""
+    for staged in tree.images() if changed else ():
+        file = tree.folder / "stage" / staged.path
+        if staged.path in changed and sha256_of(file) == staged.sha256:
+            _replace(Staged(staged.path, file, staged.sha256), staged.source)
+            logger.info("%s: put right in the library", staged.path)
 
 
 def _set_aside(folder: Path, path: str) -> None:
@@ -134,25 +145,24 @@ def _tasks(broken: set[str], workshop: Workshop) -> Iterator[tuple[Staged, Remak
 
 
 def _put_right(staged: Staged, remake: Remake, tree: Tree) -> None:
-    known = staged.source.stat() if staged.source.exists() else None
-    if known is None or sha256_of(staged.source) != staged.sha256:
+    damaged = staged.source.stat() if staged.source.exists() else None
+    if damaged is None or sha256_of(staged.source) != staged.sha256:
         data = remake()
-        write_bytes(staged.source, data)
-        if sha256_of(staged.source) != staged.sha256:
+        if hashlib.sha256(data).hexdigest() != staged.sha256:
             raise OtherBytes(f"{staged.source}: what was made again has other bytes")
-    stages = [tree.folder / "stage"]
-    if known is not None:
-        # The same damaged file may be served by other releases, too.
-        others = sorted(tree.releases.glob(f"*/stage/{staged.path}"))
-        stages += [
-            file.parents[staged.path.count("/")]
-            for file in others
-            if os.path.samestat(file.stat(), known)
-            and file.parents[staged.path.count("/")] not in stages
-        ]
-    for stage in stages:
+        write_bytes(staged.source, data)
+    for stage in {tree.folder / "stage", *_stages_with(damaged, staged.path, tree)}:
         _replace(staged, stage / staged.path)
     logger.info("%s: put right", staged.path)
+
+
+def _stages_with(damaged: os.stat_result | None, path: str, tree: Tree) -> Iterator[Path]:
+    """The stages, of other releases too, that serve the very file that was damaged."""
+    if damaged is not None:
+        for stage in tree.releases.glob("*/stage"):
+            file = stage / path
+            if file.is_file() and os.path.samestat(file.stat(), damaged):
+                yield stage
 
 
 def _replace(staged: Staged, target: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .files import write_bytes
+from .files import UnreadableFile, write_bytes
 from .filetypes import IMAGE_TYPES
 from .library import Library
 from .pictures import Undecodable
@@ -119,6 +119,8 @@ def path_of(post_id: int, step: Step) -> str:
 def _make(original: Original, step: Step) -> dict[str, Any]:
     look, library = step.look, step.library
     source = library.original(step.bucket, original.id, original.md5, original.file_ext)
+    if not source.is_file():
+        raise UnreadableFile(source, "is not there; `snakemake repair_...` fetches it")
     rendering = render(
         source,
         size=look.size,

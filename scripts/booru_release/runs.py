@@ -66,10 +66,14 @@ def finish(folder: Path, releases: Sequence[str], logger: logging.Logger) -> Non
     """Write `run.json` of each release that this run finished, and show its summary."""
     for release in releases:
         own = folder / release
-        if (own / "release.json").is_file():
+        if _is_newer(own / "release.json", _started[-1]):
             facts = _facts(own)
             write_bytes(own / "run.json", dump_json(facts))
             logger.info("\n".join(summary_of(read_json(own / "release.json"), facts)))
+
+
+def _is_newer(path: Path, moment: float) -> bool:
+    return path.is_file() and path.stat().st_mtime >= moment
 
 
 def _facts(own: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .configuration import in_order
 from .errors import ReleaseProblem
-from .files import dump_json, read_json, write_if_changed
+from .files import check_writable, dump_json, read_json, write_if_changed
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: P
     Raises:
         FixedBuckets: the library was made with another number of buckets.
     """
+    check_writable(folder)
     library = folder / "library" / "library.json"
     if library.is_file() and read_json(library)["buckets"] != config["buckets"]:
         raise FixedBuckets(library.parent, read_json(library)["buckets"], config["buckets"])

@@ -49,13 +49,15 @@ def _embedded(source: Source, release: str, as_of: str, folder: Path) -> Iterato
     # Only this source needs the server, and no other part of the client may know of it.
     import embedded_booru
 
+    log = folder / release / "logs" / "embedded_booru.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
     try:
         serving = embedded_booru.serving(
             Path(source.corpus) if source.corpus else None,
             as_of=as_of,
             cache=folder / "embedded",
             synthetic=source.synthetic,
-            log=folder / release / "logs" / "embedded_booru.jsonl",
+            log=log,
         )
         with serving as url:
             yield url

@@ -5,9 +5,11 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .checksums import records_of
 from .errors import ReleaseProblem
 from .files import read_json, sha256_of
 
@@ -16,6 +18,7 @@ logger = logging.getLogger(__name__)
 # Nothing can hold its own hash: release.json has that of SHA256SUMS, which has all others.
 UNLISTED = frozenset({"SHA256SUMS", "release.json"})
 NAMED_AT_MOST = 1000
+BATCH = 10_000
 
 
 class NotBuilt(ReleaseProblem):
@@ -28,16 +31,26 @@ class NotBuilt(ReleaseProblem):
 
 @dataclass
 class Findings:
-    """What is wrong with a stage, as paths below it."""
+    """What is wrong with a stage, as paths below it.
+
+    `library` are the files of the stage whose other name, in the library, has other bytes by now:
+    the stage is right, and the next release would not be.
+    """
 
     bad: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
+    library: list[str] = field(default_factory=list)
     checked: int = 0
 
     def lines(self) -> list[str]:
         """One line a finding, in order."""
-        kinds = {"bad": self.bad, "missing": self.missing, "extra": self.extra}
+        kinds = {
+            "bad": self.bad,
+            "missing": self.missing,
+            "extra": self.extra,
+            "changed in the library": self.library,
+        }
         return [f"{kind}: {path}" for kind, paths in kinds.items() for path in sorted(paths)]
 
 
@@ -77,16 +90,36 @@ def examine_stage(folder: Path, release: str, *, threads: int) -> Findings:
     if not stage.is_dir() or not (folder / "release.json").is_file():
         raise NotBuilt(release)
     findings = Findings()
-    sums = dict(_trusted_sums(folder))
+    listed: set[str] = set()
     with ThreadPoolExecutor(threads) as pool:
-        checks = ((path, digest, stage / path) for path, digest in sums.items())
-        for path, verdict in pool.map(_check, checks):
-            findings.checked += 1
-            if verdict is not None:
-                getattr(findings, verdict).append(path)
+        sums = _trusted_sums(folder)
+        while batch := [(path, digest, stage / path) for path, digest in islice(sums, BATCH)]:
+            listed.update(path for path, _, _ in batch)
+            for path, verdict in pool.map(_check, batch):
+                findings.checked += 1
+                if verdict is not None:
+                    getattr(findings, verdict).append(path)
     _check_indexes(folder, findings)
-    findings.extra += [path for path in _walk(stage) if path not in sums and path not in UNLISTED]
+    findings.extra += [path for path in _walk(stage) if path not in listed and path not in UNLISTED]
+    findings.library += _changed_in_library(folder)
     return findings
+
+
+def _changed_in_library(folder: Path) -> Iterator[str]:
+    """The images of the stage that the library no longer has as they were published."""
+    library, stage = folder.parent / "library", folder / "stage"
+    buckets = read_json(folder / "release.json")["buckets"]
+    for record in records_of(folder / "receipts" / "checksum", buckets):
+        for file in record.files:
+            # Nearly all are links to one file, which has been read already.
+            if not _is_link(library / file.library, stage / file.path) and not _is(
+                library / file.library, file.sha256
+            ):
+                yield file.path
+
+
+def _is_link(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.samefile(other)
 
 
 def _check(job: tuple[str, str, Path]) -> tuple[str, str | None]:

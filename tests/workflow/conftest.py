@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from watchdog.events import FileSystemEventHandler
+from watchdog.observers import Observer
 
 REPOSITORY = Path(__file__).parents[2]
 PACK = REPOSITORY / "scripts" / "embedded_booru" / "pack"
@@ -153,7 +156,9 @@ def finished(tmp_path_factory, corpus) -> Workshop:
     workshop = Workshop(tmp_path_factory.mktemp("finished"), tiny_config(corpus))
     workshop.build("release_2018")
     shutil.copytree(workshop.releases / "library", workshop.folder / "library-of-2018")
-    workshop.build("release_2019")
+    with opened_below(workshop.releases / "library") as opened:
+        workshop.build("release_2019")
+    write_lines(workshop.folder / "opened.jsonl", sorted(opened))
     return workshop
 
 
@@ -163,6 +168,24 @@ def both_years(tmp_path, finished) -> Iterator[Workshop]:
     folder = tmp_path / "both"
     subprocess.run(["cp", "-a", str(finished.folder), str(folder)], check=True)
     yield Workshop(folder, dict(finished.config))
+
+
+@contextmanager
+def opened_below(folder: Path) -> Iterator[set[str]]:
+    """The files below a folder that anybody opens while the block runs, as the kernel tells."""
+    opened: set[str] = set()
+
+    class Opened(FileSystemEventHandler):
+        def on_opened(self, event):
+            if not event.is_directory:
+                opened.add(Path(event.src_path).relative_to(folder).as_posix())
+
+    observer = Observer()
+    observer.schedule(Opened(), str(folder), recursive=True)
+    observer.start()
+    yield opened
+    observer.stop()
+    observer.join()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -169,12 +169,16 @@ def test_damage_is_found_named_and_repaired(both_years):
     damaged.write_bytes(b"x" + damaged.read_bytes()[1:])
     (stage / "512px" / "0000" / "12.jpg").unlink()
     (stage / "original" / "stranger.png").write_bytes(b"?")
+    edited = next((both_years.releases / "library" / "original" / "0001").glob("9.*"))
+    edited.unlink()
+    edited.write_bytes(b"by hand")
     run = both_years.run("verify_2019")
     assert run.code != 0
     for line in (
         "bad: original/0001/1.png",
         "missing: 512px/0000/12.jpg",
         "extra: original/stranger.png",
+        "changed in the library: original/0001/9.png",
     ):
         assert line in run.output
     both_years.build("repair_2019")

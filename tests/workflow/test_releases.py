@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import libtorrent
 import pandas
@@ -111,6 +112,21 @@ def test_the_second_year_leaves_the_files_of_the_first_as_they_were(finished):
     assert len(after) == len(before) + 5
 
 
+def test_the_second_year_opens_no_image_of_the_first_but_what_a_new_rating_shows(finished):
+    opened = {*map(json.loads, (finished.folder / "opened.jsonl").read_text().splitlines())}
+    images = {
+        path
+        for path in opened
+        if path.startswith(("original/", "subsets/")) and not path.endswith(".part")
+    }
+    first_year = set(contents(finished.folder / "library-of-2018"))
+    # Post 8 became safe, so its first resized image is made of the old original.
+    assert {Path(path).name.split(".")[0] for path in images & first_year} == {"8"}
+    assert {Path(path).name.split(".")[0] for path in images - first_year} == {
+        *("4", "8", "11", "12", "13", "14")
+    }
+
+
 def test_torrents_of_the_first_year_stay_and_are_in_the_second_stage(finished):
     earlier = contents(finished.releases / "2018" / "stage" / "torrents")
     later = contents(finished.releases / "2019" / "stage" / "torrents")
@@ -121,7 +137,7 @@ def test_torrents_of_the_first_year_stay_and_are_in_the_second_stage(finished):
 def test_torrents_of_the_second_year_hold_what_is_new_and_nothing_else(finished):
     paths = set()
     for file in (finished.releases / "2019" / "torrents").glob("*.torrent"):
-        storage = libtorrent.torrent_info(str(file)).files()
+        storage = libtorrent.torrent_info(str(file)).layout()
         paths |= {storage.file_path(index) for index in range(storage.num_files())}
     images = {path for path in paths if "/metadata/" not in path}
     assert images == {

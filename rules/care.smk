@@ -1,0 +1,36 @@
+"""Look after a finished release: is every file as it was published, and put it right if not.
+
+in:   releases/{release}/stage, releases/library
+out:  verify_2019  repair_2019        what they find is in releases/{release}/logs
+"""
+
+for release in RELEASES:
+
+    rule:
+        """Hold every file of the stage against its checksum; name each bad, missing, extra one."""
+        name:
+            f"verify_{release}"
+        log:
+            f"releases/{release}/logs/verify_release/verify.log",
+        conda:
+            "../envs/release.yaml"
+        params:
+            folder=f"releases/{release}",
+            release=release,
+        script:
+            "../scripts/verify_release.py"
+
+    rule:
+        """Put right what verify names: from the library, else from the site."""
+        name:
+            f"repair_{release}"
+        log:
+            f"releases/{release}/logs/repair_release/repair.log",
+        conda:
+            "../envs/release.yaml"
+        params:
+            release=release,
+            earlier=RELEASES[: RELEASES.index(release)],
+            source=SOURCE,
+        script:
+            "../scripts/repair_release.py"
