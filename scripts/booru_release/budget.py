@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-# Slots a little farther apart than asked leave room for a late wake-up: no second has too many.
+# Requests a little farther apart than asked leave room for one that is sent late.
 MARGIN = 0.97
-LONGEST_QUEUE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -24,22 +23,17 @@ class Budget:
 
     def wait(self) -> None:
         """Sleep until this request's turn."""
-        if self.per_second is not None:
-            time.sleep(max(0.0, self._slot() - time.time()))
-
-    def _slot(self) -> float:
-        assert self.per_second is not None
+        if self.per_second is None:
+            return
+        interval = 1 / (self.per_second * MARGIN)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a+") as slots:
+            # Who waits holds the lock: on a busy machine one late wake-up puts all others off.
             fcntl.flock(slots, fcntl.LOCK_EX)
-            now = time.time()
-            slot = max(now, _next_free(slots))
-            # A clock that was set back must not stop the run for good.
-            slot = now if slot > now + LONGEST_QUEUE else slot
+            # After a clock was set back, the moment in the file may be far away.
+            time.sleep(max(0.0, min(interval, _next_free(slots) - time.time())))
             slots.truncate(0)
-            slots.write(repr(slot + 1 / (self.per_second * MARGIN)))
-            slots.flush()
-        return slot
+            slots.write(repr(time.time() + interval))
 
 
 def _next_free(slots: IO[str]) -> float:

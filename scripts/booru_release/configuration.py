@@ -2,10 +2,12 @@
 
 import datetime
 import difflib
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .errors import ReleaseProblem
 
@@ -34,7 +36,7 @@ class Source:
     url: str | None = None
     image_hosts: tuple[str, ...] = ()
     contact: str | None = None
-    requests_per_second: float | None = None
+    requests_per_second: float | None = 4
     connections: int = 4
     timeout: float = 60
     attempts: int = 5
@@ -63,10 +65,8 @@ class Subset:
 def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults with the overrides merged in; `source` and `releases` replace theirs whole.
 
-    Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`.
-
-    Raises:
-        InvalidConfiguration: the defaults' file is not a mapping, or releases are not.
+    Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`, and
+    `reopen: 2018` for `[2018]`.
     """
     import yaml
 
@@ -75,9 +75,8 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         merged[key] = value if key in REPLACED_WHOLE else _merged(merged.get(key), value)
     if isinstance(merged.get("source"), str):
         merged["source"] = {"kind": merged["source"]}
-    if not isinstance(merged.get("reopen"), list):
-        merged["reopen"] = [merged["reopen"]]
-    merged["reopen"] = [str(release) for release in merged["reopen"]]
+    reopen = [] if merged["reopen"] is None else merged["reopen"]
+    merged["reopen"] = [*map(str, reopen if isinstance(reopen, list) else [reopen])]
     plain = _plain(merged)
     assert isinstance(plain, dict)
     return plain
@@ -121,7 +120,7 @@ def check(config: Mapping[str, Any], schema: Path) -> None:
     for release, settings in config["releases"].items():
         _check_day(f"releases.{release}.last_upload", settings["last_upload"])
     _check_folders(config["subsets"])
-    _check_contact(config["source"])
+    _check_politeness(config["source"])
 
 
 def _explained(problem: "jsonschema.ValidationError") -> InvalidConfiguration:
@@ -159,12 +158,26 @@ def _check_folders(subsets: Mapping[str, Mapping[str, Any]]) -> None:
             raise InvalidConfiguration(place, f"`{subset['folder']}` is {other}'s already")
 
 
-def _check_contact(source: Mapping[str, Any]) -> None:
-    if source["kind"] == "danbooru" and not source["contact"]:
+def _check_politeness(source: Mapping[str, Any]) -> None:
+    """A booru on this machine may be asked anything; any other has people behind it."""
+    if source["kind"] != "danbooru" or is_loopback(source["url"]):
+        return
+    if not source.get("contact"):
         hint = "put a mail address or a user page there; it is sent with every request"
-        raise InvalidConfiguration(
-            "source.contact", "a site's operators must be able to reach you", hint
-        )
+        what = "a site's operators must be able to reach you"
+        raise InvalidConfiguration("source.contact", what, hint)
+    if source.get("requests_per_second", 1) is None:
+        hint = "name what its operators allow; null is for a booru on this machine"
+        raise InvalidConfiguration("source.requests_per_second", "a site needs a budget", hint)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def in_order(config: Mapping[str, Any]) -> list[str]:

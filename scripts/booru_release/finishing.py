@@ -72,5 +72,5 @@ def _changes(difference: Path | None) -> dict[str, Any] | None:
 
 
 def _index(tree: Tree) -> dict[str, str]:
-    index = {file.path: file.sha256 for file in tree.tables()}
+    index = {file.path: file.digest for file in tree.tables()}
     return {"SHA256SUMS": sha256_of(tree.folder / "SHA256SUMS"), **index}

@@ -21,9 +21,11 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
     A problem that a person can act on is logged as its message, a full or closed disk among them;
     any other with its traceback.
     """
-    handler = logging.FileHandler(_made(logs[0]), encoding="utf-8")
+    # A file's name may be no text: it is to be named all the same.
+    handler = logging.FileHandler(_made(logs[0]), encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()
+    level = root.level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:
@@ -32,6 +34,7 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
         _say(error)
         sys.exit(1)
     finally:
+        root.setLevel(level)
         root.removeHandler(handler)
         handler.close()
 

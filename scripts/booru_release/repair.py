@@ -3,9 +3,9 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,16 +13,15 @@ from typing import Any
 
 from .configuration import Source
 from .errors import ReleaseProblem
-from .files import read_json, sha256_of, write_bytes
+from .files import read_json, write_bytes
 from .lossless import optimise
 from .receipts import Planned, Published, Record, lines_by_id
-from .rendering import render
 from .rescaling import Look
 from .site import Site
 from .snapshot import raw_site, write_snapshot
 from .sources import open_site
 from .staging import Staged, Tree, all_files, place
-from .verification import NotBuilt, examine_stage
+from .verification import NotBuilt, examine_stage, has_digest, is_link, trusted_sums
 
 logger = logging.getLogger(__name__)
 
@@ -96,14 +95,16 @@ def repair_release(workshop: Workshop) -> int:
     """
     tree = workshop.tree
     findings = examine_stage(tree.folder, tree.release, threads=workshop.threads)
+    tasks = [*_tasks({*findings.bad, *findings.missing}, workshop)]
+    # Before anything is put right, since it tells by the damaged file who else serves it.
+    stages = {staged.path: [*_stages_with(staged, tree)] for staged, _ in tasks}
+    reasons: dict[str, str] = {}
     for path in findings.extra:
-        _set_aside(tree.folder, path)
-    reasons = {}
-    for staged, remake in _tasks({*findings.bad, *findings.missing}, workshop):
-        try:
-            _put_right(staged, remake, tree)
-        except (ReleaseProblem, OSError) as problem:
-            reasons[staged.path] = str(problem)
+        with _noting(path, reasons):
+            _set_aside(tree.folder, path)
+    for staged, remake in tasks:
+        with _noting(staged.path, reasons):
+            _put_right(staged, remake, stages[staged.path])
     _restore_library({*findings.library}, tree)
     if reasons:
         raise NotRepaired(tree.folder / "stage", reasons)
@@ -111,11 +112,20 @@ def repair_release(workshop: Workshop) -> int:
     return len(findings.lines())
 
 
+@contextmanager
+def _noting(path: str, reasons: dict[str, str]) -> Iterator[None]:
+    """Keep the trouble with one file from stopping the others."""
+    try:
+        yield
+    except (ReleaseProblem, OSError) as problem:
+        reasons[path] = str(problem)
+
+
 def _restore_library(changed: set[str], tree: Tree) -> None:
     """Give the library back what the stage still has as it was published."""
     for staged in tree.images() if changed else ():
         file = tree.folder / "stage" / staged.path
-        if staged.path in changed and sha256_of(file) == staged.sha256:
+        if staged.path in changed and has_digest(file, staged.digest):
             _replace(Staged(staged.path, file, staged.sha256), staged.source)
             logger.info("%s: put right in the library", staged.path)
 
@@ -138,38 +148,49 @@ def _tasks(broken: set[str], workshop: Workshop) -> Iterator[tuple[Staged, Remak
         if staged.path in broken
     ]
     yield from sorted(images, key=lambda task: task[0].source.parts[-3] != "original")
-    seen = {staged.path for staged, _ in images}
-    for staged in all_files(tree, tree.folder / "release.json"):
-        if staged.path in broken - seen:
-            yield staged, partial(_remade_table, staged, workshop)
+    others = broken.difference(staged.path for staged, _ in images)
+    sums = {path: digest for path, digest in trusted_sums(tree.folder) if path in others}
+    for staged in all_files(tree, tree.folder / "release.json") if others else ():
+        if staged.path in others:
+            expected = replace(staged, sha256=sums.get(staged.path))
+            yield expected, partial(_remade_table, expected, workshop)
 
 
-def _put_right(staged: Staged, remake: Remake, tree: Tree) -> None:
-    damaged = staged.source.stat() if staged.source.exists() else None
-    if damaged is None or sha256_of(staged.source) != staged.sha256:
+def _stages_with(staged: Staged, tree: Tree) -> Iterator[Path]:
+    """This release's stage, and those of others that serve the very same file."""
+    yield tree.folder / "stage"
+    for stage in tree.releases.glob("*/stage"):
+        if is_link(staged.source, stage / staged.path):
+            yield stage
+
+
+def _put_right(staged: Staged, remake: Remake, stages: Iterable[Path]) -> None:
+    if not has_digest(staged.source, staged.digest):
         data = remake()
-        if hashlib.sha256(data).hexdigest() != staged.sha256:
+        if hashlib.sha256(data).hexdigest() != staged.digest:
             raise OtherBytes(f"{staged.source}: what was made again has other bytes")
         write_bytes(staged.source, data)
-    for stage in {tree.folder / "stage", *_stages_with(damaged, staged.path, tree)}:
+    for stage in stages:
         _replace(staged, stage / staged.path)
     logger.info("%s: put right", staged.path)
 
 
-def _stages_with(damaged: os.stat_result | None, path: str, tree: Tree) -> Iterator[Path]:
-    """The stages, of other releases too, that serve the very file that was damaged."""
-    if damaged is not None:
-        for stage in tree.releases.glob("*/stage"):
-            file = stage / path
-            if file.is_file() and os.path.samestat(file.stat(), damaged):
-                yield stage
-
-
 def _replace(staged: Staged, target: Path) -> None:
+    # Renaming a name of a file to another of its names does nothing, and leaves both.
+    if is_link(staged.source, target):
+        return
+    if target.is_dir() and not target.is_symlink():
+        _remove_emptied(target)
     beside = target.with_name(f".{target.name}.part")
     beside.unlink(missing_ok=True)
     place(staged, beside)
     beside.replace(target)
+
+
+def _remove_emptied(folder: Path) -> None:
+    """Remove a folder in a file's place, whose files have been set aside."""
+    for parent, _, _ in os.walk(folder, topdown=False):
+        Path(parent).rmdir()
 
 
 def _remade_image(record: Record, file: Published, workshop: Workshop) -> bytes:
@@ -177,15 +198,7 @@ def _remade_image(record: Record, file: Published, workshop: Workshop) -> bytes:
         return _fetched(record, file, workshop)
     look = workshop.looks[file.set]
     original = workshop.tree.releases / "library" / record.files[0].library
-    rendering = render(
-        original,
-        size=look.size,
-        background=look.background,
-        format=look.format,
-        quality=look.quality,
-        max_pixels=look.max_pixels,
-    )
-    return rendering.data
+    return look.render(original).data
 
 
 def _fetched(record: Record, file: Published, workshop: Workshop) -> bytes:

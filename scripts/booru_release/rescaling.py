@@ -12,7 +12,7 @@ from .filetypes import IMAGE_TYPES
 from .library import Library
 from .pictures import Undecodable
 from .receipts import Derived, Original, Planned, State, lines_by_id, read_receipt, write_receipt
-from .rendering import render
+from .rendering import Rendering, render
 from .settings import settings_hash
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,21 @@ class Look:
         """Whether a post belongs to the subset and can be shown."""
         fits = self.ratings is None or planned.rating in self.ratings
         return fits and original.state is State.PUBLISHED and original.kind in IMAGE_TYPES
+
+    def render(self, source: Path) -> Rendering:
+        """A post's image as the subset shows it.
+
+        Raises:
+            Undecodable: the image is damaged, or has too many pixels.
+        """
+        return render(
+            source,
+            size=self.size,
+            background=self.background,
+            format=self.format,
+            quality=self.quality,
+            max_pixels=self.max_pixels,
+        )
 
 
 @dataclass(frozen=True)
@@ -83,16 +98,17 @@ def _lines(
     for original in read_receipt(originals, Original):
         if not step.look.takes(planned[original.id], original):
             continue
-        old = before.get(original.id)
-        if old is not None and (old.md5, old.settings) == (original.md5, step.look.settings):
-            yield replace(old, left=False, path=path_of(original.id, step))
+        old, path = before.get(original.id), path_of(original.id, step)
+        same = (original.md5, step.look.settings, path)
+        if old is not None and (old.md5, old.settings, old.path) == same:
+            yield replace(old, left=False)
             continue
         try:
             made = _held(held, original, step) or _make(original, step)
         except Undecodable as problem:
             logger.warning("post %d: no image in %s: %s", original.id, step.look.name, problem.why)
             continue
-        yield _line(made, original, old is not None, step)
+        yield _line(made, original, old is not None and old.path == path, step)
 
 
 def _held(
@@ -121,14 +137,7 @@ def _make(original: Original, step: Step) -> dict[str, Any]:
     source = library.original(step.bucket, original.id, original.md5, original.file_ext)
     if not source.is_file():
         raise UnreadableFile(source, "is not there; `snakemake repair_...` fetches it")
-    rendering = render(
-        source,
-        size=look.size,
-        background=look.background,
-        format=look.format,
-        quality=look.quality,
-        max_pixels=look.max_pixels,
-    )
+    rendering = look.render(source)
     write_bytes(_target(original, step), rendering.data)
     row = {
         "id": original.id,

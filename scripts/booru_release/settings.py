@@ -90,7 +90,7 @@ def open_releases(config: Mapping[str, Any], folder: Path) -> list[str]:
     """The releases that may be built: not finished yet, or reopened by name.
 
     Raises:
-        InvalidRelease: a release that is to be reopened is not configured.
+        UnknownRelease: a release that is to be reopened is not configured.
     """
     for release in config["reopen"]:
         if release not in config["releases"]:

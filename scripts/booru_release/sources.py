@@ -39,7 +39,8 @@ def _site(source: Source, url: str, folder: Path) -> "Site":
     from .transfer import Manners, Transfer
 
     host = urlsplit(source.url or "embedded://embedded").netloc.replace(":", "_")
-    budget = Budget(folder / "budget" / host, source.requests_per_second)
+    # The booru inside is ours alone: nobody is to be spared.
+    budget = Budget(folder / "budget" / host, source.requests_per_second if source.url else None)
     manners = Manners(source.timeout, source.attempts, source.retry_wait, source.throttled_wait)
     return Site(Transfer(url, budget, source.image_hosts, source.contact, manners))
 

@@ -35,8 +35,13 @@ class Staged:
 
     path: str
     source: Path
-    sha256: str
+    sha256: str | None = None
     copied: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its bytes, read from the source where nobody has told it."""
+        return self.sha256 or sha256_of(self.source)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Tree:
         for torrent in self.active_torrents():
             name = f"{torrent.name}.torrent"
             file = self.releases / torrent.release / "torrents" / name
-            yield Staged(f"torrents/{name}", file, sha256_of(file), copied=True)
+            yield Staged(f"torrents/{name}", file, copied=True)
 
     def active_torrents(self) -> Iterator[TorrentFacts]:
         """What is known of each torrent, earliest year first."""
@@ -99,8 +104,7 @@ class Tree:
         """The release's own indexes but SHA256SUMS and release.json, which name these."""
         names = ["manifest.parquet", "accounts.json", "torrents.json"]
         for name in [*names, *(f"subsets/{subset}.parquet" for subset in self.subsets)]:
-            file = self.folder / name
-            yield Staged(name, file, sha256_of(file), copied=True)
+            yield Staged(name, self.folder / name, copied=True)
 
     def files(self) -> Iterator[Staged]:
         """Every file of the stage but SHA256SUMS and release.json."""
@@ -121,7 +125,7 @@ def write_sums(tree: Tree, path: Path) -> int:
     count = 0
     with replace_file(path) as out:
         for file in tree.files():
-            out.write(f"{file.sha256}  {file.path}\n".encode())
+            out.write(f"{file.digest}  {file.path}\n".encode())
             count += 1
     return count
 
@@ -155,7 +159,7 @@ def all_files(tree: Tree, release_json: Path) -> Iterator[Staged]:
         "SHA256SUMS": tree.folder / "SHA256SUMS",
         "release.json": release_json,
     }.items():
-        yield Staged(path, file, sha256_of(file), copied=True)
+        yield Staged(path, file, copied=True)
 
 
 def place(file: Staged, target: Path) -> None:

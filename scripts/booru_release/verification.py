@@ -92,7 +92,7 @@ def examine_stage(folder: Path, release: str, *, threads: int) -> Findings:
     findings = Findings()
     listed: set[str] = set()
     with ThreadPoolExecutor(threads) as pool:
-        sums = _trusted_sums(folder)
+        sums = trusted_sums(folder)
         while batch := [(path, digest, stage / path) for path, digest in islice(sums, BATCH)]:
             listed.update(path for path, _, _ in batch)
             for path, verdict in pool.map(_check, batch):
@@ -112,28 +112,50 @@ def _changed_in_library(folder: Path) -> Iterator[str]:
     for record in records_of(folder / "receipts" / "checksum", buckets):
         for file in record.files:
             # Nearly all are links to one file, which has been read already.
-            if not _is_link(library / file.library, stage / file.path) and not _is(
+            if not is_link(library / file.library, stage / file.path) and not has_digest(
                 library / file.library, file.sha256
             ):
                 yield file.path
 
 
-def _is_link(one: Path, other: Path) -> bool:
-    return one.is_file() and other.is_file() and one.samefile(other)
+def is_link(one: Path, other: Path) -> bool:
+    """Whether two names are of the same file, and neither is a symbolic link to it."""
+    both = (one, other)
+    return all(name.is_file() and not name.is_symlink() for name in both) and one.samefile(other)
 
 
 def _check(job: tuple[str, str, Path]) -> tuple[str, str | None]:
     path, digest, file = job
-    if file.is_symlink() or not file.is_file():
+    if not _is_plain(file, path):
         return path, "missing"
-    return path, None if sha256_of(file) == digest else "bad"
+    return path, None if has_digest(file, digest) else "bad"
 
 
-def _trusted_sums(folder: Path) -> Iterator[tuple[str, str]]:
-    """The sums of the stage, or the release's own where the stage's are not the published ones."""
+def _is_plain(file: Path, path: str) -> bool:
+    """Whether a file is there, and no symbolic link in its path below the stage leads to it."""
+    parts = (file, *file.parents[: path.count("/")])
+    return file.is_file() and not any(part.is_symlink() for part in parts)
+
+
+def has_digest(file: Path, sha256: str) -> bool:
+    """Whether a file is there, can be read, and has these bytes."""
+    try:
+        return file.is_file() and sha256_of(file) == sha256
+    except OSError as error:
+        # A failing disk must not hide what else is wrong.
+        logger.warning("%s: cannot be read: %s", file, error.strerror)
+        return False
+
+
+def trusted_sums(folder: Path) -> Iterator[tuple[str, str]]:
+    """The sums of the stage, or the release's own where the stage's are not the published ones.
+
+    Raises:
+        UntrustedSums: neither are.
+    """
     published = read_json(folder / "release.json")["index"]["SHA256SUMS"]
     candidates = [folder / "stage" / "SHA256SUMS", folder / "SHA256SUMS"]
-    sums = next((file for file in candidates if _is(file, published)), None)
+    sums = next((file for file in candidates if has_digest(file, published)), None)
     if sums is None:
         raise UntrustedSums(folder / "SHA256SUMS")
     with sums.open(encoding="utf-8") as lines:
@@ -147,10 +169,6 @@ class UntrustedSums(ReleaseProblem):
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path}: is not the file that release.json names, nor is the stage's")
-
-
-def _is(file: Path, sha256: str) -> bool:
-    return file.is_file() and sha256_of(file) == sha256
 
 
 def _check_indexes(folder: Path, findings: Findings) -> None:

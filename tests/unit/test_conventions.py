@@ -112,7 +112,13 @@ def test_the_booru_inside_knows_nothing_of_the_library(path):
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
 def test_each_module_has_a_test_file(path):
     covered_by_others = {"__init__", "errors", "containers", "proof", "colours", "background"}
-    covered_by_others |= {"metadata", "torrent_plan", "torrent_size", "torrent_hashes", "site_problems"}
+    covered_by_others |= {
+        "metadata",
+        "torrent_plan",
+        "torrent_size",
+        "torrent_hashes",
+        "site_problems",
+    }
     if path.stem not in covered_by_others:
         assert (REPOSITORY / "tests" / "unit" / f"test_{path.stem}.py").is_file()
 

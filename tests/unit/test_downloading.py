@@ -1,0 +1,324 @@
+from dataclasses import asdict
+
+import pytest
+from booru_release.downloading import PostsFailed, download_bucket
+from booru_release.library import Library
+from booru_release.receipts import Change, Downloaded, State, read_receipt, write_receipt
+from booru_release.site_problems import CredentialsNeeded
+from making import (
+    Booru,
+    Corpus,
+    booru,
+    contents,
+    killed,
+    md5,
+    never_opened,
+    original,
+    picture,
+    planned,
+    warnings,
+    write_file,
+)
+
+IMAGES = [picture(shade) for shade in (10, 20, 30, 40)]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Posts 0010 to 0040 of one bucket, each with a picture."""
+    corpus = Corpus(tmp_path / "corpus")
+    for number, image in enumerate(IMAGES, 1):
+        corpus.upload(number * 10, image)
+    return corpus
+
+
+@pytest.fixture
+def site(corpus):
+    with booru(corpus) as site:
+        yield site
+
+
+class Bucket:
+    """Bucket 0000 of a release that is being downloaded."""
+
+    def __init__(self, folder):
+        self.library = Library(folder / "library")
+        self.journal, self.receipt = folder / "journal.jsonl", folder / "receipt"
+        self._plan = folder / "plan"
+
+    def download(self, lines, open_site):
+        write_receipt(self._plan, lines)
+        self.run(open_site)
+        return list(read_receipt(self.receipt, Downloaded))
+
+    def run(self, open_site):
+        download_bucket(
+            self._plan,
+            "0000",
+            library=self.library,
+            journal=self.journal,
+            open_site=open_site,
+            receipt=self.receipt,
+        )
+
+    def incoming(self):
+        return contents(self.library.root / "incoming" / "0000")
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    return Bucket(tmp_path / "releases")
+
+
+def plan_of_all():
+    return [planned(number * 10, image) for number, image in enumerate(IMAGES, 1)]
+
+
+def failing(post_id, status=503):
+    """A post whose address answers with an error."""
+    return planned(post_id, url=f"/original/no.png?cause_error={status}")
+
+
+def address(image):
+    return f"/original/{md5(image)[:2]}/{md5(image)[2:4]}/{md5(image)}.png"
+
+
+def arrived(post_id, image):
+    return Downloaded(post_id, md5(image), None, None)
+
+
+def test_new_and_replaced_files_arrive_under_names_of_our_own(bucket, site):
+    lines = [planned(10, IMAGES[0]), planned(20, IMAGES[1], change=Change.REPLACED)]
+    assert bucket.download(lines, site.open_site) == [
+        arrived(10, IMAGES[0]),
+        arrived(20, IMAGES[1]),
+    ]
+    assert bucket.incoming() == {
+        f"10.{md5(IMAGES[0])}.png": IMAGES[0],
+        f"20.{md5(IMAGES[1])}.png": IMAGES[1],
+    }
+    assert site.images_sent() == [md5(IMAGES[0]), md5(IMAGES[1])]
+    assert site.opened == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [planned(10, change=Change.UNCHANGED)],
+        [planned(10, change=Change.UNCHANGED, state=State.CORRUPT)],
+        [planned(10, change=Change.GONE, state=State.WITHDRAWN, md5=None)],
+        [planned(10, change=Change.EXCLUDED, state=State.BANNED, md5=None, url=None)],
+    ],
+)
+def test_a_plan_without_new_files_opens_no_site(bucket, lines):
+    assert bucket.download(lines, never_opened) == []
+    assert not bucket.journal.exists()
+
+
+def test_a_file_that_waits_to_be_optimised_is_not_fetched_again(bucket):
+    write_file(bucket.library.incoming("0000", 10, md5(IMAGES[0]), "png"), IMAGES[0])
+    assert bucket.download([planned(10, IMAGES[0])], never_opened) == [arrived(10, IMAGES[0])]
+
+
+def test_a_file_that_the_library_has_is_not_fetched_again(bucket):
+    write_file(bucket.library.original("0000", 10, md5(IMAGES[0]), "png"), IMAGES[0])
+    bucket.library.ledger("0000").append(asdict(original(10, IMAGES[0])))
+    assert bucket.download([planned(10, IMAGES[0])], never_opened) == [arrived(10, IMAGES[0])]
+
+
+@pytest.mark.parametrize("lost", ["the file", "the line"])
+def test_a_file_is_fetched_again_if_it_or_its_line_in_the_ledger_is_lost(bucket, site, lost):
+    if lost == "the line":
+        write_file(bucket.library.original("0000", 10, md5(IMAGES[0]), "png"), IMAGES[0])
+    else:
+        bucket.library.ledger("0000").append(asdict(original(10, IMAGES[0])))
+    assert bucket.download([planned(10, IMAGES[0])], site.open_site) == [arrived(10, IMAGES[0])]
+    assert site.images_sent() == [md5(IMAGES[0])]
+
+
+def test_a_file_that_was_seen_to_be_corrupt_is_not_fetched_again(bucket):
+    seen = {"id": 10, "md5": md5(IMAGES[0]), "state": "corrupt"}
+    bucket.library.ledger("0000").append(seen)
+    assert bucket.download([planned(10, IMAGES[0])], never_opened) == [arrived(10, IMAGES[0])]
+
+
+def test_the_same_file_under_another_post_is_fetched_for_that_post(bucket, site):
+    bucket.download([planned(10, IMAGES[0])], site.open_site)
+    bucket.download([planned(50, IMAGES[0])], site.open_site)
+    assert sorted(bucket.incoming()) == [f"{number}.{md5(IMAGES[0])}.png" for number in (10, 50)]
+
+
+def test_a_file_that_the_site_lost_is_missing_and_the_others_arrive(bucket, site, corpus, caplog):
+    corpus.file(IMAGES[1]).unlink()
+    lines = bucket.download(plan_of_all(), site.open_site)
+    assert [line.state for line in lines] == [None, State.MISSING, None, None]
+    why = f"{address(IMAGES[1])}: refuses (HTTP 404)"
+    assert lines[1] == Downloaded(20, md5(IMAGES[1]), State.MISSING, why)
+    assert warnings(caplog) == [f"post 20: missing: {why}"]
+    assert len(bucket.incoming()) == 3
+
+
+def test_a_file_with_other_bytes_is_a_mismatch_after_two_requests(bucket, site, corpus):
+    other = bytes([*IMAGES[1][:-1], 7])
+    corpus.file(IMAGES[1]).write_bytes(other)
+    [line] = bucket.download([planned(20, IMAGES[1])], site.open_site)
+    why = f"{address(IMAGES[1])}: md5 {md5(other)} instead of {md5(IMAGES[1])}"
+    assert line == Downloaded(20, md5(IMAGES[1]), State.MISMATCH, why)
+    assert site.images_sent() == [md5(IMAGES[1])] * 2
+    assert bucket.incoming() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda data: data[:-1], "{shorter} bytes instead of {size}"),
+        (lambda data: data + b"!", "sends more than the promised {size} bytes"),
+    ],
+)
+def test_a_file_of_another_size_is_a_mismatch(bucket, site, corpus, change, why):
+    corpus.file(IMAGES[1]).write_bytes(change(IMAGES[1]))
+    [line] = bucket.download([planned(20, IMAGES[1])], site.open_site)
+    size = len(IMAGES[1])
+    assert line.state is State.MISMATCH
+    said = why.format(shorter=size - 1, size=size)
+    assert line.reason == f"{address(IMAGES[1])}: {said}"
+
+
+def test_what_is_said_of_a_post_does_not_depend_on_the_port_of_the_site(bucket, corpus):
+    corpus.file(IMAGES[1]).unlink()
+    receipts = set()
+    for _ in range(2):
+        with booru(corpus) as site:
+            bucket.download([planned(20, IMAGES[1])], site.open_site)
+        receipts.add(bucket.receipt.read_bytes())
+    assert len(receipts) == 1
+
+
+def test_a_post_without_a_size_is_held_against_its_md5_alone(bucket, site):
+    assert bucket.download([planned(10, IMAGES[0], size=None)], site.open_site) == [
+        arrived(10, IMAGES[0])
+    ]
+
+
+def test_a_failed_post_is_named_and_the_others_are_kept(bucket, site):
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    assert str(problem.value) == (
+        "bucket 0000: 1 posts failed\n"
+        "  post 5: /original/no.png?cause_error=503: HTTP 503 (2 attempts)\n"
+        "  hint: run the same command again: it tries only these"
+    )
+    assert [line.id for line in problem.value.failed] == [5]
+    assert not bucket.receipt.exists()
+    assert len(bucket.incoming()) == 4
+
+
+def test_the_next_run_tries_only_what_failed(bucket, site, corpus):
+    corpus.file(IMAGES[1]).unlink()
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    before = len(site.images_sent())
+    lines = bucket.download([planned(5, IMAGES[0]), *plan_of_all()], site.open_site)
+    assert site.images_sent()[before:] == [md5(IMAGES[0])]
+    assert [line.state for line in lines] == [None, None, State.MISSING, None, None]
+    assert not bucket.journal.exists()
+
+
+def test_the_journal_holds_what_the_site_said_but_no_failure(bucket, site, corpus):
+    corpus.file(IMAGES[1]).unlink()
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    assert [line for line in bucket.journal.read_text().splitlines() if '"id":20' in line]
+    assert '"id":5' not in bucket.journal.read_text()
+
+
+def test_the_journal_says_nothing_of_a_post_that_has_another_file_by_now(bucket, site, corpus):
+    corpus.file(IMAGES[1]).unlink()
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), planned(20, IMAGES[1])], site.open_site)
+    [line] = bucket.download([planned(20, IMAGES[2])], site.open_site)
+    assert line == arrived(20, IMAGES[2])
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_site_that_is_down_for_three_posts_is_not_asked_for_the_others(bucket, site, status):
+    lines = [failing(post_id, status) for post_id in range(1, 31)]
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download(lines, site.open_site)
+    reasons = [line.reason for line in problem.value.failed]
+    assert reasons[:3] == [f"/original/no.png?cause_error={status}: HTTP {status} (2 attempts)"] * 3
+    assert reasons[3:] == ["not tried: the site does not answer"] * 27
+    assert len(site.images_sent()) == 6
+    assert "30 posts failed" in str(problem.value)
+    assert str(problem.value).count("\n  post ") == 20
+    assert "\n  and 10 more" in str(problem.value)
+
+
+def test_posts_that_are_refused_one_by_one_do_not_count_as_a_site_that_is_down(bucket, site):
+    lines = [failing(1), failing(2), planned(10, IMAGES[0]), failing(11), failing(12), failing(13)]
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download(lines, site.open_site)
+    assert [line.id for line in problem.value.failed] == [1, 2, 11, 12, 13]
+    assert "not tried" not in str(problem.value)
+
+
+def test_a_site_that_nobody_serves_fails_every_post(bucket, tmp_path):
+    gone = Booru("http://127.0.0.1:1", tmp_path / "log")
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download(plan_of_all(), gone.open_site)
+    assert [line.reason for line in problem.value.failed] == [
+        *[f"{address(image)}: no answer (2 attempts)" for image in IMAGES[:3]],
+        "not tried: the site does not answer",
+    ]
+
+
+def test_a_site_that_asks_for_credentials_stops_the_bucket_and_nothing_is_lost(bucket, site):
+    lines = [planned(10, IMAGES[0]), failing(15, 401), planned(20, IMAGES[1])]
+    with pytest.raises(CredentialsNeeded, match="asks for credentials"):
+        bucket.download(lines, site.open_site)
+    assert len(bucket.incoming()) == 1
+    assert not bucket.receipt.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("file:///etc/passwd", "is not on a configured host"),
+        ("http://elsewhere.example/1.png", "is not on a configured host"),
+        ("ftp://127.0.0.1/1.png", "is not on a configured host"),
+        ("http://[", "is no address (Invalid IPv6 URL)"),
+    ],
+)
+def test_an_address_elsewhere_is_named_and_not_followed(bucket, site, url, why):
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download([planned(10, IMAGES[0], url=url)], site.open_site)
+    assert [line.reason for line in problem.value.failed] == [f"{url}: {why}"]
+    assert bucket.incoming() == {}
+
+
+def test_a_download_that_is_killed_anywhere_goes_on_and_ends_with_the_same_bytes(tmp_path, corpus):
+    corpus.file(IMAGES[1]).unlink()
+    with booru(corpus) as site:
+        whole = Bucket(tmp_path / "whole")
+        whole.download(plan_of_all(), site.open_site)
+        deaths = 0
+        while kill_and_go_on(tmp_path / f"killed-{deaths}", deaths + 1, site, whole):
+            deaths += 1
+    # Two changes for each of three files, one for the journal, three for the receipt.
+    assert deaths >= 10
+
+
+def kill_and_go_on(folder, at, site, whole):
+    """Kill a download before its n-th change of a file, and start it again."""
+    bucket = Bucket(folder)
+    write_receipt(folder / "plan", plan_of_all())
+    died = killed(lambda: bucket.run(site.open_site), at=at, below=folder)
+    had = {name.split(".")[1] for name in bucket.incoming() if name.endswith(".png")}
+    before = len(site.images_sent())
+    bucket.run(site.open_site)
+    assert had.isdisjoint(site.images_sent()[before:])
+    assert bucket.receipt.read_bytes() == whole.receipt.read_bytes()
+    assert bucket.incoming() == whole.incoming()
+    assert not bucket.journal.exists()
+    return died

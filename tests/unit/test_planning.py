@@ -1,0 +1,245 @@
+import datetime
+
+import pytest
+from booru_release.files import write_lines
+from booru_release.planning import Rules, plan_bucket
+from booru_release.receipts import Change, Planned, State, read_receipt, write_receipt
+from booru_release.snapshot import bucket_file
+from making import md5, record
+
+OLD, NEW = md5(b"old"), md5(b"new")
+RULES = Rules(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), fetch_deleted=False)
+
+
+def row(post_id=2, **values):
+    """A post as the site sends it."""
+    return {
+        "id": post_id,
+        "created_at": "2018-06-01T08:00:00.000-04:00",
+        "rating": "g",
+        "md5": OLD,
+        "file_ext": "png",
+        "file_size": 3,
+        "file_url": f"/original/{post_id}.png",
+        "tag_string": "sky",
+        "is_deleted": False,
+        "is_banned": False,
+        **values,
+    }
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Plan bucket 0000 of 2019 for the posts of the site, after what 2018 says."""
+
+    def plan(*rows, before=None, rules=RULES):
+        write_lines(bucket_file(tmp_path, "0000"), rows)
+        previous = None if before is None else tmp_path / "previous"
+        if previous:
+            write_receipt(previous, before)
+        plan_bucket(tmp_path, "0000", previous=previous, rules=rules, receipt=tmp_path / "plan")
+        return list(read_receipt(tmp_path / "plan", Planned))
+
+    return plan
+
+
+def old_record(**values):
+    return record(2, b"old", **values)
+
+
+def wanted(change, first_release, **values):
+    line = {
+        "id": 2,
+        "change": change,
+        "state": None,
+        "reason": None,
+        "rating": "g",
+        "file_ext": "png",
+        "md5": OLD,
+        "size": 3,
+        "url": "/original/2.png",
+        "first_release": first_release,
+    }
+    return Planned(**{**line, **values})
+
+
+def unwanted(state, reason, **values):
+    return wanted(Change.EXCLUDED, None, state=state, reason=reason, url=None, **values)
+
+
+def withdrawn(reason):
+    nothing = dict.fromkeys(("rating", "file_ext", "md5", "size", "url"))
+    return wanted(Change.GONE, "2018", state=State.WITHDRAWN, reason=reason, **nothing)
+
+
+def test_a_post_that_no_release_has_is_new(plan):
+    assert plan(row()) == plan(row(), before=[]) == [wanted(Change.NEW, None)]
+
+
+def test_a_post_with_the_same_file_is_unchanged(plan):
+    assert plan(row(), before=[old_record()]) == [wanted(Change.UNCHANGED, "2018")]
+
+
+def test_a_new_rating_does_not_change_the_file(plan):
+    [line] = plan(row(rating="q"), before=[old_record()])
+    assert line == wanted(Change.UNCHANGED, "2018", rating="q")
+
+
+def test_a_post_with_another_file_is_replaced(plan):
+    [line] = plan(row(md5=NEW), before=[old_record()])
+    assert line == wanted(Change.REPLACED, "2018", md5=NEW)
+
+
+def test_another_extension_is_another_file(plan):
+    [line] = plan(row(file_ext="jpg"), before=[old_record()])
+    assert line == wanted(Change.REPLACED, "2018", file_ext="jpg")
+
+
+def test_pending_and_flagged_posts_are_published_as_any_other(plan):
+    [line] = plan(row(is_pending=True, is_flagged=True))
+    assert line == wanted(Change.NEW, None)
+
+
+def test_a_post_that_was_deleted_before_it_was_published_is_not_fetched(plan):
+    why = "deleted on the site before it was ever published"
+    assert plan(row(is_deleted=True)) == [unwanted(State.DELETED, why)]
+    before = [old_record(state=State.DELETED, first_release=None)]
+    assert plan(row(is_deleted=True), before=before) == [unwanted(State.DELETED, why)]
+
+
+def test_a_deleted_post_is_fetched_if_the_configuration_asks_for_it(plan):
+    rules = Rules(RULES.end, fetch_deleted=True)
+    assert plan(row(is_deleted=True), rules=rules) == [wanted(Change.NEW, None)]
+
+
+def test_a_post_that_was_deleted_after_it_was_published_stays(plan):
+    [line] = plan(row(is_deleted=True), before=[old_record()])
+    assert line == wanted(Change.UNCHANGED, "2018")
+
+
+def test_a_post_that_comes_back_from_deletion_is_new(plan):
+    before = [old_record(state=State.DELETED, first_release=None)]
+    assert plan(row(), before=before) == [wanted(Change.NEW, None)]
+
+
+def test_a_banned_post_that_was_never_published_is_only_counted(plan):
+    [line] = plan(row(is_banned=True, md5=None, file_url=None))
+    assert line == unwanted(State.BANNED, "banned on the site", md5=None)
+
+
+def test_a_banned_post_that_was_published_is_withdrawn(plan):
+    [line] = plan(row(is_banned=True, md5=None, file_url=None), before=[old_record()])
+    assert line == withdrawn("banned on the site")
+
+
+def test_a_hidden_file_counts_as_a_banned_one(plan):
+    hidden = row(md5=None)
+    assert plan(hidden) == [unwanted(State.BANNED, "the site hides its file", md5=None)]
+    assert plan(hidden, before=[old_record()]) == [withdrawn("the site hides its file")]
+
+
+def test_a_file_without_an_address_counts_as_a_banned_one(plan):
+    why = "the site gives no address for its file"
+    assert plan(row(file_url=None)) == [unwanted(State.BANNED, why)]
+    assert plan(row(file_url=None), before=[old_record()]) == [withdrawn(why)]
+
+
+def test_an_expunged_post_that_was_never_published_is_a_hole(plan):
+    assert plan(before=[old_record(state=State.DELETED, first_release=None)]) == []
+
+
+def test_an_expunged_post_that_was_published_is_withdrawn(plan):
+    assert plan(before=[old_record()]) == [withdrawn("expunged from the site")]
+
+
+def test_a_withdrawn_post_keeps_its_first_reason(plan):
+    gone = old_record(state=State.WITHDRAWN, reason="banned on the site", md5=None, file_ext=None)
+    assert plan(before=[gone]) == [withdrawn("banned on the site")]
+
+
+def test_a_post_that_returns_after_it_was_withdrawn_is_replaced(plan):
+    gone = old_record(state=State.WITHDRAWN, reason="banned on the site", md5=None, file_ext=None)
+    assert plan(row(), before=[gone]) == [wanted(Change.REPLACED, "2018")]
+
+
+def test_a_withdrawn_post_that_is_shown_again_as_deleted_stays_withdrawn(plan):
+    gone = old_record(state=State.WITHDRAWN, reason="banned on the site", md5=None, file_ext=None)
+    assert plan(row(is_deleted=True), before=[gone]) == [withdrawn("banned on the site")]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2019-12-31T23:59:59.999Z",
+        "2019-12-31T18:59:59.999-05:00",
+        "2020-01-01T08:59:59.999+09:00",
+        "2019-12-31T23:59:59.999",
+    ],
+)
+def test_the_last_moment_of_the_last_day_belongs_to_the_release(plan, moment):
+    assert plan(row(created_at=moment)) == [wanted(Change.NEW, None)]
+
+
+@pytest.mark.parametrize("moment", ["2020-01-01T00:00:00.000Z", "2019-12-31T19:00:00.000-05:00"])
+def test_the_first_moment_of_the_next_day_does_not(plan, moment):
+    [line] = plan(row(created_at=moment))
+    assert line == unwanted(State.EXCLUDED, "uploaded after the release's last day")
+
+
+@pytest.mark.parametrize("ext", ["heic", "php", "exe"])
+def test_an_unknown_extension_is_excluded(plan, ext):
+    [line] = plan(row(file_ext=ext))
+    assert line == unwanted(State.EXCLUDED, f"files of type {ext} are not known", file_ext=ext)
+
+
+@pytest.mark.parametrize("ext", ["../etc", "PNG", "png/..", "png\n", "p\0ng", "", None, 7, ["png"]])
+def test_a_hostile_extension_never_becomes_part_of_a_plan(plan, ext):
+    [line] = plan(row(file_ext=ext))
+    assert line == unwanted(State.EXCLUDED, "its file has no type", file_ext=None)
+
+
+@pytest.mark.parametrize("bad", ["../../etc/passwd", "A" * 32, OLD + "\n", OLD[:-1], 5, [OLD], ""])
+def test_a_hostile_md5_never_becomes_part_of_a_plan(plan, bad):
+    [line] = plan(row(md5=bad))
+    assert line == unwanted(State.BANNED, "the site hides its file", md5=None)
+
+
+def test_a_corrupt_file_stays_corrupt_while_it_is_the_same(plan):
+    corrupt = old_record(state=State.CORRUPT, reason="cut short", first_release=None)
+    [line] = plan(row(), before=[corrupt])
+    assert line == wanted(Change.UNCHANGED, None, state=State.CORRUPT, reason="cut short")
+
+
+def test_another_file_in_place_of_a_corrupt_one_is_new(plan):
+    corrupt = old_record(state=State.CORRUPT, reason="cut short", first_release=None)
+    assert plan(row(md5=NEW), before=[corrupt]) == [wanted(Change.NEW, None, md5=NEW)]
+
+
+@pytest.mark.parametrize("state", [State.MISSING, State.MISMATCH])
+def test_what_was_not_to_be_had_is_tried_again_the_next_year(plan, state):
+    before = [old_record(state=state, reason="HTTP 404", first_release=None)]
+    assert plan(row(), before=before) == [wanted(Change.NEW, None)]
+
+
+def test_a_published_post_of_a_type_that_is_not_known_any_more_keeps_its_first_release(plan):
+    [line] = plan(row(md5=NEW, file_ext="heic"), before=[old_record()])
+    assert (line.state, line.first_release) == (State.EXCLUDED, "2018")
+    excluded = old_record(state=State.EXCLUDED, md5=NEW, file_ext="heic")
+    # Its place in the torrents of 2018 is taken, so what comes next has to travel as replaced.
+    [line] = plan(row(md5=NEW), before=[excluded])
+    assert line == wanted(Change.REPLACED, "2018", md5=NEW)
+
+
+def test_every_post_has_one_line_in_order_of_its_id(plan):
+    before = [record(post_id, b"old") for post_id in (8, 2, 6)]
+    lines = plan(row(4), row(2), before=before)
+    assert [(line.id, line.change) for line in lines] == [
+        (2, Change.UNCHANGED),
+        (4, Change.NEW),
+        (6, Change.GONE),
+        (8, Change.GONE),
+    ]
+
+
+def test_the_rules_come_from_the_settings():
+    assert Rules.of({"last_upload": "2019-12-31", "fetch_deleted": False}) == RULES

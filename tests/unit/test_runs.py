@@ -1,0 +1,174 @@
+import json
+import logging
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from booru_release import runs
+from booru_release.configuration import complete
+from booru_release.files import dump_json, write_bytes
+from booru_release.runs import AlreadyRunning, announce, finish, start, summary_of
+from booru_release.settings import settings_of
+
+DEFAULTS = Path(__file__).parents[2] / "config" / "config.yaml"
+FORK = multiprocessing.get_context("fork")
+RELEASE = {
+    "name": "danbooru",
+    "release": "2019",
+    "last_id": 1234567,
+    "accounts": {
+        "published": 1000000,
+        "hole": 234567,
+        "failed": 0,
+        "by_change": {"new": 999000, "unchanged": 990, "replaced": 10},
+    },
+    "tags": {"instances": 30000000, "distinct": 5000, "mean_per_image": 30.0},
+    "sets": {
+        "original": {"files": 1000000, "bytes": 2500000, "new_files": 999010, "new_bytes": 2400000}
+    },
+    "changes": {
+        **{"before": "2018", "added": 100, "replaced": 10, "retagged": 7, "rerated": 3},
+        **{"deleted": 2, "banned": 1, "gone": 0},
+    },
+}
+FACTS = {"seconds": 12.5, "stage": "/srv/releases/2019/stage"}
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A run in a folder, which ends with the test."""
+    start(tmp_path)
+    yield tmp_path
+    runs._held.pop().close()
+
+
+def run_in_another_process(folder):
+    """Start a run elsewhere, and leave it running."""
+
+    def work():
+        start(folder)
+        ready.set()
+        signal.pause()
+
+    ready = FORK.Event()
+    child = FORK.Process(target=work)
+    child.start()
+    assert ready.wait(10)
+    return child
+
+
+def end(child):
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+
+
+# One run at a time
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    other = run_in_another_process(tmp_path)
+    with pytest.raises(AlreadyRunning) as problem:
+        start(tmp_path)
+    end(other)
+    assert str(problem.value) == (
+        f"{tmp_path}: another run works here\n"
+        "  hint: wait for it, or build into another folder with --directory"
+    )
+    assert problem.value.folder == tmp_path
+
+
+def test_a_run_in_another_folder_is_no_trouble(tmp_path):
+    other = run_in_another_process(tmp_path / "other")
+    start(tmp_path / "mine")
+    runs._held.pop().close()
+    end(other)
+
+
+def test_a_run_that_was_killed_holds_nobody_up(tmp_path):
+    end(run_in_another_process(tmp_path))
+    start(tmp_path)
+    runs._held.pop().close()
+
+
+def test_the_folder_of_a_run_is_made(tmp_path):
+    start(tmp_path / "a" / "releases")
+    runs._held.pop().close()
+    assert (tmp_path / "a" / "releases" / "run.lock").is_file()
+
+
+# What a run says before it begins
+
+
+def test_a_first_run_has_nothing_to_announce(tmp_path, log):
+    config = complete(DEFAULTS, {})
+    announce(config, tmp_path, ["2018", "2019"], logging.getLogger())
+    assert log.messages == []
+
+
+def test_a_finished_release_that_differs_from_the_configuration_is_announced(tmp_path, log):
+    settings = settings_of(complete(DEFAULTS, {}), "2018")
+    write_bytes(tmp_path / "2018" / "release.json", dump_json({"settings": settings}))
+    config = complete(DEFAULTS, {"fetch_deleted": True})
+    announce(config, tmp_path, ["2019"], logging.getLogger())
+    assert [record.levelname for record in log.records] == ["WARNING"]
+    assert log.messages[0].startswith("release 2018 is finished and stays as it is, although ")
+
+
+def test_after_a_comparison_a_run_says_what_it_will_fetch(tmp_path, log):
+    report = tmp_path / "2019" / "report" / "diff_2018_2019.json"
+    write_bytes(report, dump_json({"posts_to_fetch": 1234, "bytes_to_fetch": 5678901}))
+    config = complete(DEFAULTS, {})
+    announce(config, tmp_path, ["2018", "2019"], logging.getLogger())
+    assert log.messages == [
+        "release 2019 fetches 1,234 posts, 5,678,901 bytes, says diff_2018_2019"
+    ]
+
+
+# What a run says at its end
+
+
+def test_a_finished_release_is_summed_up_on_the_screen_and_in_run_json(started, log):
+    write_bytes(started / "2019" / "release.json", dump_json(RELEASE))
+    finish(started, ["2019"], logging.getLogger())
+    facts = json.loads((started / "2019" / "run.json").read_text())
+    assert {*facts} == {
+        *("started", "seconds", "cpu_seconds", "peak_memory_of_a_job_bytes", "stage")
+    }
+    assert facts["stage"] == str(started / "2019" / "stage")
+    assert 0 <= facts["seconds"] < 60
+    assert facts["peak_memory_of_a_job_bytes"] >= 0
+    written = json.loads((started / "2019" / "release.json").read_text())
+    assert log.messages == ["\n".join(summary_of(written, facts))]
+
+
+def test_a_release_that_is_not_finished_is_not_summed_up(started, log):
+    (started / "2019").mkdir()
+    finish(started, ["2019"], logging.getLogger())
+    assert log.messages == []
+    assert not (started / "2019" / "run.json").exists()
+
+
+def test_a_summary_says_what_a_release_holds_and_where_it_is():
+    assert [*summary_of(RELEASE, FACTS)] == [
+        "release 2019 of danbooru: IDs 1 to 1,234,567",
+        "  published     1,000,000",
+        "  hole            234,567",
+        "  published now: 999,000 new, 990 unchanged, 10 replaced",
+        "  original: 1,000,000 files, 2,500,000 bytes (999,010 new, 2,400,000 bytes)",
+        "  tags: 30,000,000, 5,000 distinct, 30.0 an image",
+        "  since 2018: 100 added, 10 replaced, 7 retagged, 3 rerated, 2 deleted, 1 banned, 0 gone",
+        "  12.5 s; the stage is /srv/releases/2019/stage",
+    ]
+
+
+def test_the_summary_of_a_first_release_compares_with_nothing():
+    lines = [*summary_of({**RELEASE, "changes": None}, FACTS)]
+    assert not any("since" in line for line in lines)
