@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .errors import ReleaseProblem
+from .posts import end_of_day
 
 if TYPE_CHECKING:
     import jsonschema
@@ -144,8 +145,8 @@ def _unknown_key(place: str, problem: "jsonschema.ValidationError") -> InvalidCo
 
 def _check_day(place: str, day: str) -> None:
     try:
-        datetime.date.fromisoformat(day)
-    except ValueError as error:
+        end_of_day(day)
+    except (ValueError, OverflowError) as error:
         raise InvalidConfiguration(place, f"{day!r} is no day ({error})") from error
 
 

@@ -73,7 +73,8 @@ def _lines(
     held = step.library.ledger(step.bucket).rows()
     for line in planned:
         if line.change is Change.UNCHANGED:
-            yield before[line.id]
+            old = before[line.id]
+            yield replace(old, reason=line.reason or old.reason)
         elif line.is_fetched:
             download = arrived[line.id]
             known = held.get((line.id, download.md5))

@@ -47,15 +47,17 @@ def plan_posts(now: dict[int, Post], before: dict[int, Record], rules: Rules) ->
 
 
 def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
-    published = record is not None and record.state is State.PUBLISHED
+    published = record if record is not None and record.state is State.PUBLISHED else None
     if post.created_at >= rules.end:
         return _without(post, record, State.EXCLUDED, "uploaded after the release's last day")
     if post.md5 is None:
         why = "banned on the site" if post.is_banned else "the site hides its file"
         return _lost(post, record, State.BANNED, why)
-    if post.is_deleted and not published and not rules.fetch_deleted:
+    if post.is_deleted and published is None and not rules.fetch_deleted:
         why = "deleted on the site before it was ever published"
         return _lost(post, record, State.DELETED, why)
+    if post.file_ext not in EXTENSIONS and published is not None:
+        return _kept(post, published, f"the site's newer file: {_unknown(post.file_ext)}")
     if post.file_ext not in EXTENSIONS:
         return _without(post, record, State.EXCLUDED, _unknown(post.file_ext))
     if post.url is None:
@@ -65,6 +67,22 @@ def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
 
 def _unknown(file_ext: str | None) -> str:
     return f"files of type {file_ext} are not known" if file_ext else "its file has no type"
+
+
+def _kept(post: Post, record: Record, reason: str) -> Planned:
+    """A post that goes on with the file that it has."""
+    return Planned(
+        id=post.id,
+        change=Change.UNCHANGED,
+        state=None,
+        reason=reason,
+        rating=post.rating,
+        file_ext=record.file_ext,
+        md5=record.md5,
+        size=None,
+        url=None,
+        first_release=record.first_release,
+    )
 
 
 def _lost(post: Post, record: Record | None, state: State, why: str) -> Planned:

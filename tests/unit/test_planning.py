@@ -221,9 +221,15 @@ def test_what_was_not_to_be_had_is_tried_again_the_next_year(plan, state):
     assert plan(row(), before=before) == [wanted(Change.NEW, None)]
 
 
-def test_a_published_post_of_a_type_that_is_not_known_any_more_keeps_its_first_release(plan):
-    [line] = plan(row(md5=NEW, file_ext="heic"), before=[old_record()])
-    assert (line.state, line.first_release) == (State.EXCLUDED, "2018")
+def test_a_published_post_whose_newer_file_has_no_known_type_keeps_the_file_it_has(plan):
+    record = old_record()
+    [line] = plan(row(md5=NEW, file_ext="heic"), before=[record])
+    assert (line.state, line.change) == (None, Change.UNCHANGED)
+    assert (line.md5, line.file_ext) == (record.md5, record.file_ext)
+    assert line.reason == "the site's newer file: files of type heic are not known"
+
+
+def test_a_post_that_was_excluded_after_its_publication_returns_as_replaced(plan):
     excluded = old_record(state=State.EXCLUDED, md5=NEW, file_ext="heic")
     # Its place in the torrents of 2018 is taken, so what comes next has to travel as replaced.
     [line] = plan(row(md5=NEW), before=[excluded])

@@ -36,6 +36,7 @@ def from_site(workshop, booru, **more):
     return workshop
 
 
+@pytest.mark.long
 def test_a_failed_post_is_named_and_nothing_is_staged_until_it_comes(workshop, site):
     from_site(workshop, site).config["releases"] = {
         2018: {"last_upload": "2018-12-31", "safe_ratings": ["g"]}
@@ -53,6 +54,7 @@ def test_a_failed_post_is_named_and_nothing_is_staged_until_it_comes(workshop, s
     workshop.build("verify_2018")
 
 
+@pytest.mark.long
 def test_missing_and_wrong_files_are_states_and_the_release_goes_on(workshop, site):
     from_site(workshop, site)
     site.spoiled[FOUR] = (404, {"Content-Type": "text/html"}, b"<html>not here</html>")
@@ -66,6 +68,7 @@ def test_missing_and_wrong_files_are_states_and_the_release_goes_on(workshop, si
     assert (accounts["missing"], accounts["mismatch"], accounts["published"]) == (1, 1, 5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -85,6 +88,7 @@ def test_a_site_that_does_not_answer_as_it_should_is_named(workshop, site, answe
     assert "Traceback" not in run.output
 
 
+@pytest.mark.long
 def test_a_site_that_is_down_is_named_and_the_walk_goes_on_later(workshop, site):
     from_site(workshop, site)
     site.spoiled["/pools.json"] = SERVER_ERROR
@@ -95,6 +99,7 @@ def test_a_site_that_is_down_is_named_and_the_walk_goes_on_later(workshop, site)
     assert not [path for path in site.asked if "/posts.json" in path]
 
 
+@pytest.mark.long
 def test_nobody_answers(workshop):
     class Nobody:
         url = "http://127.0.0.1:9"
@@ -151,6 +156,7 @@ def test_the_kind_of_a_source_may_stand_alone(workshop):
     assert "rule snapshot_site:" in workshop.build("-n", "release_2018").output
 
 
+@pytest.mark.long
 def test_another_number_of_buckets_is_refused_for_a_library(both_years):
     both_years.config["buckets"] = 3
     run = both_years.run("-n", "release_2019")
@@ -158,6 +164,7 @@ def test_another_number_of_buckets_is_refused_for_a_library(both_years):
     assert "holds 2 buckets; the configuration asks for 3" in run.output
 
 
+@pytest.mark.long
 def test_a_second_run_in_the_same_folder_is_refused(workshop, site):
     from_site(workshop, site, timeout=20)
     first = start(workshop, "release_2018")
@@ -168,6 +175,7 @@ def test_a_second_run_in_the_same_folder_is_refused(workshop, site):
     assert first.wait(60) == 0
 
 
+@pytest.mark.long
 def test_damage_is_found_named_and_repaired(both_years):
     stage = both_years.releases / "2019" / "stage"
     damaged = stage / "original" / "0001" / "1.png"
@@ -192,6 +200,7 @@ def test_damage_is_found_named_and_repaired(both_years):
     both_years.build("verify_2018")
 
 
+@pytest.mark.long
 def test_the_stage_is_handed_to_a_real_rsync_daemon(both_years, rsync_daemon):
     both_years.config["staging"] = {"destination": f"{rsync_daemon.url}/mirror"}
     both_years.build("publish_2018")
@@ -205,12 +214,14 @@ def test_the_stage_is_handed_to_a_real_rsync_daemon(both_years, rsync_daemon):
     assert "Nothing to be done" in both_years.build("release_2019").output
 
 
+@pytest.mark.long
 def test_publishing_needs_a_destination(both_years):
     run = both_years.run("publish_2019")
     assert run.code != 0
     assert "staging.destination: is not set" in run.output
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_with_the_same_command_and_ends_with_the_same_bytes(
     workshop, finished
 ):

@@ -179,6 +179,7 @@ def test_the_difference_is_what_the_history_says(finished, corpus, tmp_path):
     assert found["added"] == 4
 
 
+@pytest.mark.long
 def test_a_difference_needs_no_image(workshop):
     workshop.build("diff_2018_2019")
     asked = workshop.requests("2018") + workshop.requests("2019")
@@ -190,6 +191,7 @@ def test_a_difference_needs_no_image(workshop):
     )
 
 
+@pytest.mark.long
 def test_a_subset_alone_makes_no_torrent_and_no_stage(workshop):
     workshop.build("sfw_512px_2018")
     table = pandas.read_parquet(workshop.releases / "2018" / "subsets" / "sfw_512px.parquet")
@@ -220,6 +222,7 @@ def test_a_finished_release_says_that_its_configuration_changed(both_years):
     assert "Nothing to be done" in dry.output
 
 
+@pytest.mark.long
 def test_a_changed_quality_rebuilds_what_depends_on_it(both_years):
     before = contents(both_years.releases / "2019" / "stage" / "original")
     both_years.config |= {"subsets": {"sfw_512px": {"quality": 70}}, "reopen": ["2019"]}
@@ -236,6 +239,7 @@ def test_a_changed_quality_rebuilds_what_depends_on_it(both_years):
     both_years.build("verify_2019")
 
 
+@pytest.mark.long
 def test_the_summary_says_what_was_built(workshop):
     run = workshop.build("release_2018")
     assert "release 2018 of danbooru: IDs 1 to 10" in run.output
