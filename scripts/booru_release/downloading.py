@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ReleaseProblem
 from .library import Ledger, Library
 from .receipts import Downloaded, Planned, State, line_of, read_receipt, write_receipt
-from .site_problems import CredentialsNeeded, SiteProblem, SiteRefuses, WrongBytes
+from .site_problems import CredentialsNeeded, SiteDown, SiteProblem, SiteRefuses, WrongBytes
 
 if TYPE_CHECKING:
     from .site import Site
@@ -94,12 +94,14 @@ def _is_held(line: Planned, known: dict[str, Any] | None, bucket: str, library: 
 def _fetched(
     lacking: list[Planned], bucket: str, library: Library, journal: Ledger, open_site: OpenSite
 ) -> Iterator[Downloaded]:
-    down = 0
+    unanswered = 0
     with open_site() as site:
         for line in lacking:
-            hopeless = down >= HOPELESS_AFTER
-            outcome = _given_up(line) if hopeless else _fetch(line, bucket, library, site)
-            down = down + 1 if outcome.state is State.FAILED else 0
+            problem: SiteProblem | None = SiteDown(str(line.url), "not tried: no answer before")
+            if unanswered < HOPELESS_AFTER:
+                problem = _fetch(line, bucket, library, site)
+            unanswered = unanswered + 1 if isinstance(problem, SiteDown) else 0
+            outcome = _outcome(line, problem, site)
             if outcome.state is not None:
                 logger.warning("post %d: %s: %s", outcome.id, outcome.state, outcome.reason)
             if outcome.state not in {None, State.FAILED}:
@@ -107,12 +109,8 @@ def _fetched(
             yield outcome
 
 
-def _given_up(line: Planned) -> Downloaded:
-    assert line.md5 is not None
-    return Downloaded(line.id, line.md5, State.FAILED, "not tried: the site does not answer")
-
-
-def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> Downloaded:
+def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> SiteProblem | None:
+    """Fetch a file; returns what was wrong, unless it would be wrong with every other, too."""
     assert line.md5 is not None
     assert line.file_ext is not None
     assert line.url is not None
@@ -122,10 +120,17 @@ def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> Downlo
     except CredentialsNeeded:
         raise
     except SiteProblem as problem:
-        # Receipts must not tell at which port the embedded booru happened to be.
-        reason = str(problem.args[0]).removeprefix(site.url)
-        return Downloaded(line.id, line.md5, _state_of(problem), reason)
-    return Downloaded(line.id, line.md5, None, None)
+        return problem
+    return None
+
+
+def _outcome(line: Planned, problem: SiteProblem | None, site: "Site") -> Downloaded:
+    assert line.md5 is not None
+    if problem is None:
+        return Downloaded(line.id, line.md5, None, None)
+    # Receipts must not tell at which port the embedded booru happened to be.
+    reason = str(problem.args[0]).removeprefix(site.url)
+    return Downloaded(line.id, line.md5, _state_of(problem), reason)
 
 
 def _state_of(problem: SiteProblem) -> State:

@@ -248,7 +248,8 @@ def test_a_site_that_is_down_for_three_posts_is_not_asked_for_the_others(bucket,
         bucket.download(lines, site.open_site)
     reasons = [line.reason for line in problem.value.failed]
     assert reasons[:3] == [f"/original/no.png?cause_error={status}: HTTP {status} (2 attempts)"] * 3
-    assert reasons[3:] == ["not tried: the site does not answer"] * 27
+    not_tried = f"/original/no.png?cause_error={status}: not tried: no answer before"
+    assert reasons[3:] == [not_tried] * 27
     assert len(site.images_sent()) == 6
     assert "30 posts failed" in str(problem.value)
     assert str(problem.value).count("\n  post ") == 20
@@ -263,13 +264,21 @@ def test_posts_that_are_refused_one_by_one_do_not_count_as_a_site_that_is_down(b
     assert "not tried" not in str(problem.value)
 
 
+def test_posts_that_are_refused_in_a_row_do_not_count_as_a_site_that_is_down(bucket, site):
+    lines = [*(failing(post_id, 403) for post_id in range(1, 6)), planned(10, IMAGES[0])]
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download(lines, site.open_site)
+    assert [line.id for line in problem.value.failed] == [1, 2, 3, 4, 5]
+    assert len(bucket.incoming()) == 1
+
+
 def test_a_site_that_nobody_serves_fails_every_post(bucket, tmp_path):
     gone = Booru("http://127.0.0.1:1", tmp_path / "log")
     with pytest.raises(PostsFailed) as problem:
         bucket.download(plan_of_all(), gone.open_site)
     assert [line.reason for line in problem.value.failed] == [
         *[f"{address(image)}: no answer (2 attempts)" for image in IMAGES[:3]],
-        "not tried: the site does not answer",
+        f"{address(IMAGES[3])}: not tried: no answer before",
     ]
 
 
