@@ -21,6 +21,7 @@ rule checksum_bucket:
         "releases/{release}/logs/checksum_bucket/{bucket}.log",
     benchmark:
         "releases/{release}/logs/checksum_bucket/{bucket}.tsv"
+    priority: 4
     conda:
         "../envs/release.yaml"
     params:

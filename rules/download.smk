@@ -1,5 +1,8 @@
 """Fetch the new files of a bucket, within the budget that all jobs share.
 
+The steps of a bucket have rising priorities: one bucket is taken to its end before many are begun,
+its files are still in memory then, and the scheduler has few ready inputs to weigh.
+
 in:   releases/{release}/receipts/plan/{bucket}.jsonl.gz
 out:  releases/{release}/receipts/download/{bucket}.jsonl.gz   cargo: releases/library/incoming/
 """
@@ -13,6 +16,7 @@ rule download_bucket:
         receipt="releases/{release}/receipts/download/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/download_bucket/{bucket}.log",
+    priority: 1
     conda:
         "../envs/release.yaml"
     resources:

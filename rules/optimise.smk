@@ -17,6 +17,7 @@ rule optimise_bucket:
         "releases/{release}/logs/optimise_bucket/{bucket}.log",
     benchmark:
         "releases/{release}/logs/optimise_bucket/{bucket}.tsv"
+    priority: 2
     conda:
         "../envs/images.yaml"
     params:

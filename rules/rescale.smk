@@ -18,6 +18,7 @@ rule rescale_bucket:
         "releases/{release}/logs/rescale_bucket/{subset}/{bucket}.log",
     benchmark:
         "releases/{release}/logs/rescale_bucket/{subset}/{bucket}.tsv"
+    priority: 3
     conda:
         "../envs/images.yaml"
     params:
