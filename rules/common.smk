@@ -1,6 +1,7 @@
 """The configuration, the names in it, and the life of a run."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")

@@ -2,9 +2,12 @@
 
 
 def release_before(wildcards):
-    """The release before must be finished; what became of it later is of no account."""
+    """The release before must be finished; its age is of no account unless this run opens it."""
     before = configuration.previous_of(config, wildcards.release)
-    return ancient(f"releases/{before}/release.json") if before else []
+    finished = f"releases/{before}/release.json"
+    if before in OPEN_RELEASES:
+        return finished
+    return ancient(finished) if before else []
 
 
 def receipt_before(step):
@@ -12,10 +15,18 @@ def receipt_before(step):
 
     def receipt(wildcards):
         before = configuration.previous_of(config, wildcards.release)
-        receipts = f"releases/{before}/receipts/{step}".format(**wildcards)
-        return f"{receipts}/{wildcards.bucket}.jsonl.gz" if before else None
+        receipt = f"releases/{before}/receipts/{step}/{wildcards.bucket}.jsonl.gz"
+        return receipt if before else None
 
     return receipt
+
+
+def subset_before(wildcards):
+    """The same for a subset, which the release before may not have had."""
+    before = configuration.previous_of(config, wildcards.release)
+    if before in OPEN_RELEASES or before and settings.has_subset(FOLDER, before, wildcards.subset):
+        return receipt_before(f"rescale/{wildcards.subset}")(wildcards)
+    return None
 
 
 def releases_before(wildcards):
@@ -38,7 +49,8 @@ def publish_target(wildcards):
 def published_before(wildcards):
     """Files that the release before has at the destination are linked there, not sent."""
     before = configuration.previous_of(config, wildcards.finished)
-    return [f"--link-dest=../{config['name']}{before}"] if before else []
+    is_there = before and Path("releases", before, "receipts", "publish.json").is_file()
+    return [f"--link-dest=../{config['name']}{before}"] if is_there else []
 
 
 def publish_receipt(release):
@@ -48,4 +60,12 @@ def publish_receipt(release):
 
 def refuse_release(wildcards):
     """Say what is wrong with a target that is named as ours are, but for no known release."""
-    raise settings.UnknownRelease(wildcards.unknown, RELEASES)
+    unknown = [name for name in wildcards.unknown.split("_") if name not in RELEASES]
+    raise settings.UnknownRelease(", ".join(unknown) or wildcards.unknown, RELEASES)
+
+
+def table_of(subset, release, wildcards):
+    """The table of a subset's images, unless the release was finished without it."""
+    if release not in OPEN_RELEASES and not settings.has_subset(FOLDER, release, subset):
+        raise settings.FinishedRelease(release, subset)
+    return f"releases/{release}/subsets/{subset}.parquet"

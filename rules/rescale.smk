@@ -22,7 +22,7 @@ rule rescale_bucket:
     conda:
         "../envs/images.yaml"
     params:
-        previous=receipt_before("rescale/{subset}"),
+        previous=subset_before,
     script:
         "../scripts/rescale_bucket.py"
 

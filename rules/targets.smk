@@ -29,7 +29,7 @@ for release in RELEASES:
             name:
                 f"{subset}_{release}"
             input:
-                f"releases/{release}/subsets/{subset}.parquet",
+                partial(table_of, subset, release),
 
         if release == RELEASES[-1]:
 
@@ -38,7 +38,7 @@ for release in RELEASES:
                 name:
                     subset
                 input:
-                    f"releases/{release}/subsets/{subset}.parquet",
+                    partial(table_of, subset, release),
 
     for later in RELEASES[RELEASES.index(release) + 1 :]:
 

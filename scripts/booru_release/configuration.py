@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 # A file that says where images come from, or which releases there are, says all of it.
 REPLACED_WHOLE = ("source", "releases")
 
+# A subset has a target and torrents of its name: not one of these, nor one that starts so.
+RESERVED = frozenset(
+    {"original", "metadata", "torrent", "release", "publish", "verify", "repair", "diff", "refuse"}
+    | {"snapshot", "plan", "download", "optimise", "rescale", "list", "checksum", "merge", "write"}
+    | {"make", "finish"}
+)
+
 
 class InvalidConfiguration(ReleaseProblem):
     """A key is unknown, missing, or has a value that it may not have."""
@@ -66,8 +73,8 @@ class Subset:
 def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults with the overrides merged in; `source` and `releases` replace theirs whole.
 
-    Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`, and
-    `reopen: 2018` for `[2018]`.
+    Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`,
+    `reopen: 2018` for `[2018]`, and a subset that is null is none.
     """
     import yaml
 
@@ -78,6 +85,10 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         merged["source"] = {"kind": merged["source"]}
     reopen = [] if merged["reopen"] is None else merged["reopen"]
     merged["reopen"] = [*map(str, reopen if isinstance(reopen, list) else [reopen])]
+    if isinstance(merged["subsets"], Mapping):
+        merged["subsets"] = {
+            name: subset for name, subset in merged["subsets"].items() if subset is not None
+        }
     plain = _plain(merged)
     assert isinstance(plain, dict)
     return plain
@@ -120,6 +131,8 @@ def check(config: Mapping[str, Any], schema: Path) -> None:
         raise _explained(problems[0])
     for release, settings in config["releases"].items():
         _check_day(f"releases.{release}.last_upload", settings["last_upload"])
+    _check_order(config["releases"])
+    _check_names(config["subsets"])
     _check_folders(config["subsets"])
     _check_politeness(config["source"])
 
@@ -148,6 +161,22 @@ def _check_day(place: str, day: str) -> None:
         end_of_day(day)
     except (ValueError, OverflowError) as error:
         raise InvalidConfiguration(place, f"{day!r} is no day ({error})") from error
+
+
+def _check_order(releases: Mapping[str, Mapping[str, Any]]) -> None:
+    days: dict[str, str] = {}
+    for release, settings in releases.items():
+        other = days.setdefault(settings["last_upload"], release)
+        if other != release:
+            what = f"is the day of release {other}, too; one must follow the other"
+            raise InvalidConfiguration(f"releases.{release}.last_upload", what)
+
+
+def _check_names(subsets: Mapping[str, Any]) -> None:
+    for name in subsets:
+        if name in RESERVED or name.startswith(tuple(f"{verb}_" for verb in RESERVED)):
+            hint = "targets, torrents and folders of another kind have such names"
+            raise InvalidConfiguration(f"subsets.{name}", "is a reserved name", hint)
 
 
 def _check_folders(subsets: Mapping[str, Mapping[str, Any]]) -> None:

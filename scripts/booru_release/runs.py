@@ -13,6 +13,9 @@ from .errors import ReleaseProblem
 from .files import dump_json, read_json, write_bytes
 from .settings import frozen_differences
 
+# Targets without a product: what they found is all that they make.
+SAY_WHAT_THEY_FOUND = {"verify_release", "repair_release"}
+
 # Open for the life of the process: the lock is gone when it is, however it ends.
 _held: list[IO[str]] = []
 _started: list[float] = []
@@ -63,7 +66,11 @@ def announce(
 
 
 def finish(folder: Path, releases: Sequence[str], logger: logging.Logger) -> None:
-    """Write `run.json` of each release that this run finished, and show its summary."""
+    """Show what was found, and each release that this run finished; write its `run.json`."""
+    for log in sorted(folder.glob("*/logs/*_release/*.log")):
+        if log.parent.name in SAY_WHAT_THEY_FOUND and _is_newer(log, _started[-1]):
+            # The last line is the sum; the time and the level before it are for the log.
+            logger.info(log.read_text().splitlines()[-1].split(maxsplit=3)[-1])
     for release in releases:
         own = folder / release
         if _is_newer(own / "release.json", _started[-1]):

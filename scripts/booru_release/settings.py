@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,12 @@ def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
     chosen = config["releases"][release]
     source = config["source"]
     where = {key: source[key] for key in ("kind", "url", "corpus", "synthetic") if source.get(key)}
-    common = {"name": config["name"], "buckets": config["buckets"]}
     return {
-        "snapshot": {**common, "last_upload": chosen["last_upload"], "source": where},
+        "snapshot": {
+            "buckets": config["buckets"],
+            "last_upload": chosen["last_upload"],
+            "source": where,
+        },
         "plan": {
             "last_upload": chosen["last_upload"],
             "fetch_deleted": config["fetch_deleted"],
@@ -91,10 +95,12 @@ def open_releases(config: Mapping[str, Any], folder: Path) -> list[str]:
 
     Raises:
         UnknownRelease: a release that is to be reopened is not configured.
+        MissingRelease: a finished release is not configured, and a later one would forget it.
     """
     for release in config["reopen"]:
         if release not in config["releases"]:
             raise UnknownRelease(release, config["releases"])
+    _refuse_gap(config, folder)
     return [
         release
         for release in in_order(config)
@@ -108,6 +114,48 @@ class UnknownRelease(ReleaseProblem):
     def __init__(self, release: str, known: Iterable[str]) -> None:
         super().__init__(f"release {release}: the configuration does not know it")
         self.hint = f"it has {', '.join(known)}; add it under `releases` in your configuration"
+
+
+class MissingRelease(ReleaseProblem):
+    """A release that was finished here is not in the configuration."""
+
+    def __init__(self, missing: str, last_upload: str, later: str) -> None:
+        super().__init__(
+            f"release {missing}: is finished here and not in the configuration; release {later} "
+            "would be built as if it had never been"
+        )
+        self.hint = (
+            f'add `"{missing}": {{last_upload: "{last_upload}", ...}}` to `releases`, which '
+            "names every year, or build into another folder with --directory"
+        )
+
+
+def _refuse_gap(config: Mapping[str, Any], folder: Path) -> None:
+    last = in_order(config)[-1]
+    for finished in sorted(folder.glob("*/release.json")):
+        if finished.parent.name not in config["releases"]:
+            last_upload = read_json(finished)["last_upload"]
+            if last_upload < config["releases"][last]["last_upload"]:
+                raise MissingRelease(finished.parent.name, last_upload, last)
+
+
+class FinishedRelease(ReleaseProblem):
+    """Something is asked for that a finished release does not have."""
+
+    def __init__(self, release: str, subset: str) -> None:
+        super().__init__(f"release {release}: is finished, and has no subset {subset}")
+        self.hint = f"add it to this release on purpose: --config reopen={release}"
+
+
+def has_subset(folder: Path, release: str, subset: str) -> bool:
+    """Whether a finished release has a subset."""
+    return subset in subsets_of(folder / release / "release.json")
+
+
+@cache
+def subsets_of(release_json: Path) -> frozenset[str]:
+    """The subsets of a finished release; read once in a run, which asks for each bucket."""
+    return frozenset(read_json(release_json)["subsets"])
 
 
 def frozen_differences(config: Mapping[str, Any], folder: Path) -> Iterator[str]:

@@ -424,3 +424,22 @@ def test_a_release_is_not_published_nowhere():
         "configuration: staging.destination: is not set\n"
         "  hint: name a folder, `host:folder` or `rsync://host/module` there"
     )
+
+
+@pytest.mark.parametrize("name", ["original", "metadata", "release_2019", "plan_bucket"])
+def test_a_subset_may_not_have_the_name_of_something_else(name):
+    subset = {"folder": "small", "safe": True, "size": 64, "background": "auto"}
+    config = complete(DEFAULTS, {"subsets": {name: {**subset, "format": "png", "quality": 9}}})
+    with pytest.raises(InvalidConfiguration, match=f"subsets.{name}: is a reserved name"):
+        check(config, SCHEMA)
+
+
+def test_a_subset_that_is_null_is_none():
+    assert complete(DEFAULTS, {"subsets": {"sfw_512px": None}})["subsets"] == {}
+
+
+def test_two_releases_cannot_end_on_one_day():
+    release = {"last_upload": "2019-12-31", "safe_ratings": ["g"]}
+    config = complete(DEFAULTS, {"releases": {"2019": release, "2020": release}})
+    with pytest.raises(InvalidConfiguration, match=r"2020\.last_upload: is the day of"):
+        check(config, SCHEMA)

@@ -7,8 +7,10 @@ from booru_release.configuration import complete
 from booru_release.files import dump_json, write_bytes
 from booru_release.settings import (
     FixedBuckets,
+    MissingRelease,
     UnknownRelease,
     frozen_differences,
+    has_subset,
     open_releases,
     settings_hash,
     settings_of,
@@ -53,7 +55,6 @@ def changed_files(folder, before, after):
 def test_each_step_has_its_settings():
     assert settings_of(config_with(), "2018") == {
         "snapshot": {
-            "name": "danbooru",
             "buckets": 8,
             "last_upload": "2018-12-31",
             "source": {"kind": "embedded"},
@@ -132,7 +133,7 @@ def test_the_same_configuration_writes_nothing_again(tmp_path):
         ({"torrents": {"version": "v2"}}, {"torrent", "release"}),
         ({"staging": {"destination": "/srv"}}, {"publish"}),
         ({"source": {"kind": "embedded", "corpus": "x"}}, {"snapshot", "release"}),
-        ({"name": "other"}, {"snapshot", "torrent", "release"}),
+        ({"name": "other"}, {"torrent", "release"}),
         ({"reopen": ["2018"]}, set()),
     ],
     ids=lambda value: next(iter(value), "none") if isinstance(value, dict) else "",
@@ -244,3 +245,25 @@ def test_settings_have_a_short_name_that_depends_on_the_chosen_keys_alone():
     assert name == "f14ec5d291"
     assert settings_hash({"quality": 90, "size": 512, "name": "b"}, ["quality", "size"]) == name
     assert settings_hash({"size": 512, "quality": 91}, ["size", "quality"]) != name
+
+
+def test_a_finished_release_that_is_not_configured_is_named_before_a_later_one(tmp_path):
+    (tmp_path / "2017").mkdir()
+    (tmp_path / "2017" / "release.json").write_text('{"last_upload": "2017-12-31"}')
+    with pytest.raises(MissingRelease) as problem:
+        open_releases(config_with(), tmp_path)
+    assert str(problem.value).startswith("release 2017: is finished here and not in the config")
+    assert 'add `"2017": {last_upload: "2017-12-31", ...}`' in str(problem.value)
+
+
+def test_a_later_release_that_is_not_configured_takes_nothing_from_the_others(tmp_path):
+    (tmp_path / "2025").mkdir()
+    (tmp_path / "2025" / "release.json").write_text('{"last_upload": "2025-12-31"}')
+    assert open_releases(config_with(), tmp_path) == ["2018", "2019"]
+
+
+def test_a_finished_release_tells_which_subsets_it_has(tmp_path):
+    (tmp_path / "2018").mkdir()
+    (tmp_path / "2018" / "release.json").write_text('{"subsets": ["sfw_512px"]}')
+    assert has_subset(tmp_path, "2018", "sfw_512px")
+    assert not has_subset(tmp_path, "2018", "all_64px")

@@ -90,6 +90,7 @@ class Workshop:
 
     folder: Path
     config: dict
+    snakefile: Path = REPOSITORY / "Snakefile"
 
     @property
     def releases(self) -> Path:

@@ -120,6 +120,7 @@ def test_nobody_answers(workshop):
         ),
         ({"source": {"kind": "danbooru", "url": "http://x", "requests_per_second": 1}}, "contact"),
         ({"source": {"kind": "embedded", "corpus": "/nowhere"}}, "/nowhere"),
+        ({"subsets": {"original": {}}}, "subsets.original"),
         ({"reopen": ["2017"]}, "release 2017: the configuration does not know it"),
     ],
 )
@@ -136,6 +137,13 @@ def test_an_unknown_release_is_named_with_those_that_there_are(workshop, target)
     assert run.code != 0
     assert f"release {target[-4:]}: the configuration does not know it" in run.output
     assert "it has 2018, 2019" in run.output
+
+
+def test_a_finished_year_that_the_configuration_forgot_is_named(both_years):
+    both_years.config["releases"] = {2020: {"last_upload": "2020-12-31", "safe_ratings": ["g"]}}
+    run = both_years.run("-n", "release_2020")
+    assert run.code != 0
+    assert "release 2018: is finished here and not in the configuration" in run.output
 
 
 def test_a_release_that_is_not_built_cannot_be_verified(workshop):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -205,13 +206,43 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in finished.build("-n", "release_2019").output
 
 
-def test_touched_code_rebuilds_nothing(both_years):
-    for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").iterdir()]:
-        path.touch()
-    for path in (REPOSITORY / "scripts").glob("*.py"):
+def test_touched_code_rebuilds_nothing(both_years, tmp_path):
+    # As after a `git checkout`: the same code, and every file of it new.
+    for folder in ("rules", "scripts", "config", "envs", "profiles"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / "clone" / folder)
+    both_years.snakefile = tmp_path / "clone" / "Snakefile"
+    both_years.snakefile.write_bytes((REPOSITORY / "Snakefile").read_bytes())
+    for path in (tmp_path / "clone").rglob("*"):
         path.touch()
     dry = both_years.build("-n", "release_2019", "--config", "reopen=2019")
     assert "Nothing to be done" in dry.output
+    dry = both_years.build("-n", "release_2019", "--config", "reopen=[2018,2019]")
+    assert "Nothing to be done" in dry.output
+
+
+@pytest.mark.long
+def test_several_years_are_reopened_and_rebuilt_in_one_run(both_years):
+    both_years.config |= {"subsets": {"sfw_512px": {"quality": 70}}, "reopen": [2018, 2019]}
+    both_years.build("release_2019")
+    for release in ("2018", "2019"):
+        assert both_years.json(f"{release}/settings/rescale/sfw_512px.json")["quality"] == 70
+        both_years.build(f"verify_{release}")
+    assert "Nothing to be done" in both_years.build("release_2019").output
+
+
+@pytest.mark.long
+def test_a_subset_that_earlier_years_lack_starts_in_this_one(both_years):
+    look = {"folder": "64px", "safe": False, "size": 64, "background": "white"}
+    both_years.config["subsets"] = {"all_64px": {**look, "format": "webp", "quality": 80}}
+    refused = both_years.run("all_64px_2019")
+    assert refused.code != 0
+    assert "release 2019: is finished, and has no subset all_64px" in refused.output
+    both_years.config["reopen"] = ["2019"]
+    both_years.build("release_2019")
+    table = pandas.read_parquet(both_years.releases / "2019" / "subsets" / "all_64px.parquet")
+    assert sorted(table["id"]) == [1, 2, 4, 8, 9, 12, 13, 14]
+    assert set(table["first_release"]) == {"2019"}
+    assert "releases/2019/stage:" in both_years.build("verify_2019").output
 
 
 def test_a_finished_release_says_that_its_configuration_changed(both_years):
