@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from embedded_booru import serving
 
-from .conftest import Workshop, contents
+from .conftest import REPOSITORY, Workshop, contents
 from .proxy import failing
 
 pytestmark = pytest.mark.xdist_group("workflow")
@@ -220,6 +220,41 @@ def test_the_stage_is_handed_to_a_real_rsync_daemon(both_years, rsync_daemon):
     later = rsync_daemon.folder / "danbooru2019" / "original" / "0001" / "1.png"
     assert first.stat().st_ino == later.stat().st_ino
     assert "Nothing to be done" in both_years.build("release_2019").output
+
+
+DISKS = """
+mount -t tmpfs -o size=3m none "$FOLDER" || exit 99
+$BUILD release_2018; echo "small disk: $?"
+mount -o remount,size=200m "$FOLDER"
+$BUILD release_2018; echo "large disk: $?"
+mount -o remount,ro "$FOLDER"
+$BUILD release_2019; echo "read-only disk: $?"
+"""
+
+
+@pytest.mark.long
+def test_a_full_disk_and_a_read_only_one_are_named_and_nothing_is_lost(workshop, tmp_path):
+    command = workshop.command()
+    configured = tmp_path / "mine.yaml"
+    configured.write_bytes((workshop.folder / "mine.yaml").read_bytes())
+    build = " ".join(command).replace(str(workshop.folder / "mine.yaml"), str(configured))
+    # A file system of the test's own, in a mount namespace that ends with it.
+    namespace = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--map-root-user", "-m"]
+    done = subprocess.run(
+        [*namespace, "sh", "-c", DISKS],
+        env={**os.environ, "FOLDER": str(workshop.folder), "BUILD": build},
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "small disk: 1" in output
+    assert "cannot be written: No space left on device" in output
+    assert "make room or open the folder, and run the same command again" in output
+    assert "large disk: 0" in output
+    assert "read-only disk: 1" in output
+    assert "releases: cannot be written: Read-only file system" in output
 
 
 @pytest.mark.long
