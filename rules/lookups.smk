@@ -1,22 +1,24 @@
 """Answers that rules need and that only the configuration has: what was before, what goes where."""
 
 
+def settled(before, path):
+    """A file of the release before; its age is of no account unless this run opens that release."""
+    return path if before in OPEN_RELEASES else ancient(path)
+
+
 def release_before(wildcards):
-    """The release before must be finished; its age is of no account unless this run opens it."""
+    """The release before, which must be finished; none for the first."""
     before = configuration.previous_of(config, wildcards.release)
-    finished = f"releases/{before}/release.json"
-    if before in OPEN_RELEASES:
-        return finished
-    return ancient(finished) if before else []
+    return settled(before, f"releases/{before}/release.json") if before else []
 
 
 def receipt_before(step):
-    """The same bucket's receipt of the release before, or None for the first release."""
+    """The same bucket's receipt of the release before; none for the first."""
 
     def receipt(wildcards):
         before = configuration.previous_of(config, wildcards.release)
-        receipt = f"releases/{before}/receipts/{step}/{wildcards.bucket}.jsonl.gz"
-        return receipt if before else None
+        path = f"releases/{before}/receipts/{step}/{wildcards.bucket}.jsonl.gz"
+        return settled(before, path) if before else []
 
     return receipt
 
@@ -26,7 +28,7 @@ def subset_before(wildcards):
     before = configuration.previous_of(config, wildcards.release)
     if before in OPEN_RELEASES or before and settings.has_subset(FOLDER, before, wildcards.subset):
         return receipt_before(f"rescale/{wildcards.subset}")(wildcards)
-    return None
+    return []
 
 
 def releases_before(wildcards):

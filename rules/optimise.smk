@@ -11,6 +11,7 @@ rule optimise_bucket:
         plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
         downloads="releases/{release}/receipts/download/{bucket}.jsonl.gz",
         settings="releases/{release}/settings/optimise.json",
+        previous=receipt_before("optimise"),
     output:
         receipt="releases/{release}/receipts/optimise/{bucket}.jsonl.gz",
     log:
@@ -20,7 +21,5 @@ rule optimise_bucket:
     priority: 2
     conda:
         "../envs/images.yaml"
-    params:
-        previous=receipt_before("optimise"),
     script:
         "../scripts/optimise_bucket.py"

@@ -1,6 +1,6 @@
 """Decide what a release must hold of each bucket, against the release before.
 
-in:   releases/{release}/metadata/snapshot.json
+in:   releases/{release}/metadata/snapshot.json, and what became of each post in the release before
 out:  releases/{release}/receipts/plan/{bucket}.jsonl.gz
 """
 
@@ -10,14 +10,12 @@ rule plan_bucket:
     input:
         snapshot="releases/{release}/metadata/snapshot.json",
         settings="releases/{release}/settings/plan.json",
-        before=release_before,
+        previous=receipt_before("checksum"),
     output:
         receipt="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/plan_bucket/{bucket}.log",
     conda:
         "../envs/release.yaml"
-    params:
-        previous=receipt_before("checksum"),
     script:
         "../scripts/plan_bucket.py"

@@ -12,6 +12,7 @@ rule rescale_bucket:
         plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
         originals="releases/{release}/receipts/optimise/{bucket}.jsonl.gz",
         settings="releases/{release}/settings/rescale/{subset}.json",
+        previous=subset_before,
     output:
         receipt="releases/{release}/receipts/rescale/{subset}/{bucket}.jsonl.gz",
     log:
@@ -21,8 +22,6 @@ rule rescale_bucket:
     priority: 3
     conda:
         "../envs/images.yaml"
-    params:
-        previous=subset_before,
     script:
         "../scripts/rescale_bucket.py"
 

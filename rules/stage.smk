@@ -12,6 +12,7 @@ rule finish_release:
         sums="releases/{release}/SHA256SUMS",
         settings="releases/{release}/settings/release.json",
         difference=difference_to_before,
+        before=release_before,
     output:
         release="releases/{release}/release.json",
     log:

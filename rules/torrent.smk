@@ -46,6 +46,7 @@ rule list_torrents:
             "releases/{{release}}/receipts/torrent/{set}.json",
             set=["original", "metadata", *SUBSETS],
         ),
+        before=release_before,
     output:
         table="releases/{release}/torrents.json",
     log:

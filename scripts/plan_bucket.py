@@ -6,11 +6,11 @@ from booru_release import jobs, planning
 from booru_release.files import read_json
 
 with jobs.logged(snakemake.log):
-    previous = snakemake.params.previous
+    previous = snakemake.input.previous
     planning.plan_bucket(
         Path(snakemake.input.snapshot).parent,
         snakemake.wildcards.bucket,
-        previous=previous and Path(previous),
+        previous=Path(previous) if previous else None,
         rules=planning.Rules.of(read_json(Path(snakemake.input.settings))),
         receipt=Path(snakemake.output.receipt),
     )

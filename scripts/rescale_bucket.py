@@ -7,11 +7,11 @@ from booru_release.files import read_json
 from booru_release.library import Library
 
 with jobs.logged(snakemake.log):
-    previous = snakemake.params.previous
+    previous = snakemake.input.previous
     rescaling.rescale_bucket(
         Path(snakemake.input.plan),
         Path(snakemake.input.originals),
-        previous=previous and Path(previous),
+        previous=Path(previous) if previous else None,
         step=rescaling.Step(
             snakemake.wildcards.bucket,
             Library(Path("releases/library")),

@@ -144,9 +144,9 @@ class Workflow:
             input={
                 "snapshot": f"releases/{release}/metadata/snapshot.json",
                 "settings": f"releases/{release}/settings/plan.json",
+                "previous": self.previous(release, "checksum", bucket),
             },
             output={"receipt": _receipt(release, "plan", bucket)},
-            params={"previous": self.previous(release, "checksum", bucket)},
             bucket=bucket,
         )
 
@@ -171,9 +171,9 @@ class Workflow:
                 "plan": _receipt(release, "plan", bucket),
                 "downloads": _receipt(release, "download", bucket),
                 "settings": f"releases/{release}/settings/optimise.json",
+                "previous": self.previous(release, "optimise", bucket),
             },
             output={"receipt": _receipt(release, "optimise", bucket)},
-            params={"previous": self.previous(release, "optimise", bucket)},
             bucket=bucket,
         )
 
@@ -186,9 +186,9 @@ class Workflow:
                     "plan": _receipt(release, "plan", bucket),
                     "originals": _receipt(release, "optimise", bucket),
                     "settings": f"releases/{release}/settings/rescale/{subset}.json",
+                    "previous": self.previous(release, f"rescale/{subset}", bucket),
                 },
                 output={"receipt": _receipt(release, f"rescale/{subset}", bucket)},
-                params={"previous": self.previous(release, f"rescale/{subset}", bucket)},
                 bucket=bucket,
                 subset=subset,
             )
@@ -314,7 +314,7 @@ class Workflow:
 
     def previous(self, release, step, bucket):
         earlier = self.earlier(release)
-        return _receipt(earlier[-1], step, bucket) if earlier else None
+        return _receipt(earlier[-1], step, bucket) if earlier else []
 
 
 def _receipt(release, step, bucket):

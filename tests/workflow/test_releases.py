@@ -193,12 +193,14 @@ def test_a_difference_needs_no_image(workshop):
 
 
 @pytest.mark.long
-def test_a_subset_alone_makes_no_torrent_and_no_stage(workshop):
+def test_a_subset_alone_makes_no_torrent_and_no_stage_of_any_year(workshop):
     workshop.build("sfw_512px_2018")
     table = pandas.read_parquet(workshop.releases / "2018" / "subsets" / "sfw_512px.parquet")
     assert list(table["id"]) == [2, 4, 6, 1, 9]
-    assert not (workshop.releases / "2018" / "torrents").exists()
-    assert not (workshop.releases / "2018" / "stage").exists()
+    workshop.build("sfw_512px")
+    table = pandas.read_parquet(workshop.releases / "2019" / "subsets" / "sfw_512px.parquet")
+    assert list(table["id"]) == [4, 8, 12, 14, 1, 9]
+    assert not [*workshop.releases.glob("*/torrents"), *workshop.releases.glob("*/stage")]
 
 
 def test_a_second_run_does_nothing(finished):
