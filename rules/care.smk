@@ -14,6 +14,8 @@ for release in RELEASES:
             f"releases/{release}/logs/verify_release/verify.log",
         conda:
             "../envs/release.yaml"
+        # Scaled down to the cores that a run has; --set-threads verify_2019=32 for more.
+        threads: 8
         params:
             folder=f"releases/{release}",
             release=release,
@@ -28,6 +30,8 @@ for release in RELEASES:
             f"releases/{release}/logs/repair_release/repair.log",
         conda:
             "../envs/release.yaml"
+        # Scaled down to the cores that a run has; --set-threads verify_2019=32 for more.
+        threads: 8
         params:
             release=release,
             earlier=RELEASES[: RELEASES.index(release)],
