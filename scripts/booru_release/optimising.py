@@ -73,8 +73,7 @@ def _lines(
     held = step.library.ledger(step.bucket).rows()
     for line in planned:
         if line.change is Change.UNCHANGED:
-            old = before[line.id]
-            yield replace(old, reason=line.reason or old.reason)
+            yield _unchanged(line, before[line.id])
         elif line.is_fetched:
             download = arrived[line.id]
             known = held.get((line.id, download.md5))
@@ -82,6 +81,11 @@ def _lines(
             if download.state is None:
                 fresh = _fresh(line, line_of(known, Original) if known else None, step)
             yield from _settled(line, download, fresh, before.get(line.id), step)
+
+
+def _unchanged(line: Planned, old: Original) -> Original:
+    # Without an address, the site's own file is not to be had: users are told why.
+    return old if line.url else replace(old, reason=line.reason)
 
 
 def _settled(

@@ -11,6 +11,13 @@ from .posts import Post, end_of_day, parse_post
 from .receipts import Change, Planned, Record, State, lines_by_id, write_receipt
 
 
+WHY = {
+    Change.NEW: "no release before has published it",
+    Change.REPLACED: "the site has another file than was published",
+    Change.UNCHANGED: "the file is the one that the release before published",
+}
+
+
 @dataclass(frozen=True)
 class Rules:
     """What belongs to a release: uploads before `end`, deleted posts only if asked for."""
@@ -138,7 +145,7 @@ def _wanted(post: Post, record: Record | None) -> Planned:
         id=post.id,
         change=change,
         state=State.CORRUPT if known_bad else None,
-        reason=record.reason if known_bad and record is not None else None,
+        reason=record.reason if known_bad and record is not None else WHY[change],
         rating=post.rating,
         file_ext=post.file_ext,
         md5=post.md5,

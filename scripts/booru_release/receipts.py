@@ -36,7 +36,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Planned:
-    """What a release wants of a post; `state` is None where fetching it will tell."""
+    """What a release wants of a post, and why; `state` is None where fetching it will tell."""
 
     id: int
     change: Change

@@ -47,12 +47,19 @@ def old_record(**values):
     return record(2, b"old", **values)
 
 
+REASONS = {
+    Change.NEW: "no release before has published it",
+    Change.REPLACED: "the site has another file than was published",
+    Change.UNCHANGED: "the file is the one that the release before published",
+}
+
+
 def wanted(change, first_release, **values):
     line = {
         "id": 2,
         "change": change,
         "state": None,
-        "reason": None,
+        "reason": REASONS.get(change),
         "rating": "g",
         "file_ext": "png",
         "md5": OLD,
