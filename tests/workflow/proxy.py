@@ -17,6 +17,9 @@ class Booru:
     url: str = ""
     spoiled: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # What has this in its path waits until the test lets it go.
+    held: str = "nothing"
+    let_go: threading.Event = field(default_factory=threading.Event)
 
     def images_asked(self) -> list[str]:
         return [path for path in self.asked if path.startswith("/original/")]
@@ -30,6 +33,8 @@ def failing(behind: str) -> Iterator[Booru]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             booru.asked.append(self.path)
+            if booru.held in self.path:
+                booru.let_go.wait(60)
             status, headers, body = _answer(booru, self.path)
             self.send_response(status)
             for name, value in headers.items():

@@ -174,12 +174,14 @@ def test_another_number_of_buckets_is_refused_for_a_library(both_years):
 
 @pytest.mark.long
 def test_a_second_run_in_the_same_folder_is_refused(workshop, site):
-    from_site(workshop, site, timeout=20)
+    from_site(workshop, site, timeout=60)
+    site.held = "/original/"
     first = start(workshop, "release_2018")
     wait_for(workshop.releases / "2018" / "metadata" / "snapshot.json", first)
     second = workshop.run("release_2018")
     assert second.code != 0
     assert "another run works here" in second.output
+    site.let_go.set()
     assert first.wait(60) == 0
 
 
