@@ -10,7 +10,6 @@ from .metadata import posts_of
 from .posts import Post, end_of_day, parse_post
 from .receipts import Change, Planned, Record, State, lines_by_id, write_receipt
 
-
 WHY = {
     Change.NEW: "no release before has published it",
     Change.REPLACED: "the site has another file than was published",
