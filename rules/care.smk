@@ -30,11 +30,10 @@ for release in RELEASES:
             f"releases/{release}/logs/repair_release/repair.log",
         conda:
             "../envs/release.yaml"
-        # Scaled down to the cores that a run has; --set-threads verify_2019=32 for more.
         threads: 8
         params:
             release=release,
-            earlier=RELEASES[: RELEASES.index(release)],
+            earlier=earlier_than(release),
             source=SOURCE,
         script:
             "../scripts/repair_release.py"

@@ -31,9 +31,14 @@ def subset_before(wildcards):
     return []
 
 
-def releases_before(wildcards):
+def earlier_than(release):
     """The releases before one, earliest first."""
-    return RELEASES[: RELEASES.index(wildcards.release)]
+    return RELEASES[: RELEASES.index(release)]
+
+
+def releases_before(wildcards):
+    """The releases before the one that a job is for."""
+    return earlier_than(wildcards.release)
 
 
 def difference_to_before(wildcards):

@@ -80,9 +80,7 @@ def _outcomes(
 
 def _is_held(line: Planned, known: dict[str, Any] | None, bucket: str, library: Library) -> bool:
     """Whether a file came before: it waits, or the ledger knows what became of it."""
-    assert line.md5 is not None
-    assert line.file_ext is not None
-    place = (bucket, line.id, line.md5, line.file_ext)
+    place = line.place(bucket)
     if library.incoming(*place).is_file():
         return True
     if known is None:
@@ -112,9 +110,8 @@ def _fetched(
 def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> SiteProblem | None:
     """Fetch a file; returns what was wrong, unless it would be wrong with every other, too."""
     assert line.md5 is not None
-    assert line.file_ext is not None
     assert line.url is not None
-    incoming = library.incoming(bucket, line.id, line.md5, line.file_ext)
+    incoming = library.incoming(*line.place(bucket))
     try:
         site.fetch(line.url, incoming, md5=line.md5, size=line.size)
     except CredentialsNeeded:

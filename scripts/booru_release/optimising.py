@@ -108,9 +108,7 @@ def _settled(
 
 def _fresh(line: Planned, known: Original | None, step: Step) -> Original:
     """The file of a post, made now unless a run before has made it."""
-    assert line.md5 is not None
-    assert line.file_ext is not None
-    place = (step.bucket, line.id, line.md5, line.file_ext)
+    place = line.place(step.bucket)
     target = step.library.original(*place)
     if known is not None and (known.state is State.CORRUPT or target.is_file()):
         return known
@@ -187,7 +185,4 @@ def _as_served(line: Original, incoming: Path, target: Path) -> Original:
 def _clear_incoming(planned: list[Planned], step: Step) -> None:
     for line in planned:
         if line.is_fetched:
-            assert line.md5 is not None
-            assert line.file_ext is not None
-            place = (step.bucket, line.id, line.md5, line.file_ext)
-            step.library.incoming(*place).unlink(missing_ok=True)
+            step.library.incoming(*line.place(step.bucket)).unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .filetypes import EXTENSIONS
@@ -77,18 +77,8 @@ def _unknown(file_ext: str | None) -> str:
 
 def _kept(post: Post, record: Record, reason: str) -> Planned:
     """A post that goes on with the file that it has."""
-    return Planned(
-        id=post.id,
-        change=Change.UNCHANGED,
-        state=None,
-        reason=reason,
-        rating=post.rating,
-        file_ext=record.file_ext,
-        md5=record.md5,
-        size=None,
-        url=None,
-        first_release=record.first_release,
-    )
+    line = _line(post, Change.UNCHANGED, None, reason, record.first_release)
+    return replace(line, file_ext=record.file_ext, md5=record.md5, size=None, url=None)
 
 
 def _lost(post: Post, record: Record | None, state: State, why: str) -> Planned:
@@ -115,36 +105,37 @@ def _withdrawn(record: Record, why: str) -> Planned:
 
 
 def _without(post: Post, record: Record | None, state: State, reason: str) -> Planned:
-    return Planned(
-        id=post.id,
-        change=Change.EXCLUDED,
-        state=state,
-        reason=reason,
-        rating=post.rating,
-        file_ext=post.file_ext,
-        md5=post.md5,
-        size=post.size,
-        url=None,
-        # Torrents hold what was once published: what may follow it must not look new.
-        first_release=record.first_release if record is not None else None,
-    )
+    # Torrents hold what was once published: what may follow it must not look new.
+    first_release = record.first_release if record is not None else None
+    return replace(_line(post, Change.EXCLUDED, state, reason, first_release), url=None)
 
 
 def _wanted(post: Post, record: Record | None) -> Planned:
-    same = record is not None and record.md5 == post.md5 and record.file_ext == post.file_ext
-    # The bytes were what the site promised, and no image: fetching them again would tell nothing.
-    known_bad = same and record is not None and record.state is State.CORRUPT
-    if same and record is not None and (known_bad or record.state is State.PUBLISHED):
-        change, first_release = Change.UNCHANGED, record.first_release
-    elif record is not None and record.first_release is not None:
-        change, first_release = Change.REPLACED, record.first_release
-    else:
-        change, first_release = Change.NEW, None
+    if record is None:
+        return _line(post, Change.NEW, None, WHY[Change.NEW], None)
+    if (record.md5, record.file_ext) == (post.md5, post.file_ext):
+        if record.state is State.CORRUPT:
+            # The bytes were as promised, and no image: fetching them again would tell nothing.
+            return _line(post, Change.UNCHANGED, State.CORRUPT, record.reason, record.first_release)
+        if record.state is State.PUBLISHED:
+            change = Change.UNCHANGED
+            return _line(post, change, None, WHY[change], record.first_release)
+    change = Change.NEW if record.first_release is None else Change.REPLACED
+    return _line(post, change, None, WHY[change], record.first_release)
+
+
+def _line(
+    post: Post,
+    change: Change,
+    state: State | None,
+    reason: str | None,
+    first_release: str | None,
+) -> Planned:
     return Planned(
         id=post.id,
         change=change,
-        state=State.CORRUPT if known_bad else None,
-        reason=record.reason if known_bad and record is not None else WHY[change],
+        state=state,
+        reason=reason,
         rating=post.rating,
         file_ext=post.file_ext,
         md5=post.md5,

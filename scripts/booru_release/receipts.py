@@ -54,6 +54,12 @@ class Planned:
         """Whether the release needs the post's file, and no release before has it."""
         return self.state is None and self.change in {Change.NEW, Change.REPLACED}
 
+    def place(self, bucket: str) -> tuple[str, int, str, str]:
+        """What the library finds a fetched post's file by: bucket, ID, md5 and extension."""
+        assert self.md5 is not None
+        assert self.file_ext is not None
+        return bucket, self.id, self.md5, self.file_ext
+
 
 @dataclass(frozen=True)
 class Downloaded:

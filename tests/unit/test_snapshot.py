@@ -5,9 +5,7 @@ import multiprocessing
 import resource
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
-import embedded_booru
 import pytest
 from booru_release import sources
 from booru_release.budget import Budget
@@ -21,8 +19,8 @@ from booru_release.snapshot import raw_site, snapshot_site, write_snapshot
 from booru_release.transfer import Manners, Transfer
 from booru_release.walk import RawSite
 from web import refusal
+from witnesses import existing, files_in
 
-HISTORY = Path(embedded_booru.__file__).parent / "pack" / "history.jsonl"
 SETTINGS = {"last_upload": "2018-12-31", "buckets": 8, "source": {"kind": "embedded"}}
 
 
@@ -69,26 +67,6 @@ def lines_of(path):
 
 def ids_in(path):
     return [row["id"] for row in lines_of(path)]
-
-
-def files_in(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def existing(day):
-    """The IDs of the embedded booru's posts that were uploaded by a day, from its history."""
-    found = set()
-    for event in map(json.loads, HISTORY.read_text().splitlines()):
-        if event["date"] < f"{day}T24":
-            if event["event"] == "upload":
-                found.add(event["post"])
-            elif event["event"] == "expunge":
-                found.remove(event["post"])
-    return sorted(found)
 
 
 # A release of the embedded booru

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import embedded_booru
 import pytest
@@ -17,8 +16,8 @@ from booru_release.site_problems import SiteDown, UnexpectedAnswer
 from booru_release.transfer import Manners, Transfer
 from booru_release.walk import NoPosts, RawSite, walk_site, windows
 from web import Reply, page, refusal, rows
+from witnesses import existing, files_in
 
-HISTORY = Path(embedded_booru.__file__).parent / "pack" / "history.jsonl"
 ALL_OF_2018 = "2018-12-31"
 NESTED = Reply(body=b'[{"id":1,"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}]")
 
@@ -84,26 +83,6 @@ def site_at(url, folder, per_second=None):
 
 def ids_of(raw):
     return [post_id for _, found in raw.posts() for post_id in found]
-
-
-def files_in(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def existing(day):
-    """The IDs of the embedded booru's posts of a day, from its history."""
-    found = set()
-    for event in map(json.loads, HISTORY.read_text().splitlines()):
-        if event["date"] < f"{day}T24":
-            if event["event"] == "upload":
-                found.add(event["post"])
-            elif event["event"] == "expunge":
-                found.remove(event["post"])
-    return sorted(found)
 
 
 # Windows
