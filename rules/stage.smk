@@ -11,6 +11,7 @@ rule finish_release:
     input:
         sums="releases/{release}/SHA256SUMS",
         settings="releases/{release}/settings/release.json",
+        gates="releases/{release}/report/gates.json",
         difference=difference_to_before,
         before=release_before,
     output:

@@ -18,5 +18,6 @@ with jobs.logged(snakemake.log):
         name=snakemake.params.name,
         difference=Path(snakemake.input.difference) if snakemake.input.difference else None,
         settings=read_json(Path(snakemake.input.settings)),
+        accepted=read_json(Path(snakemake.input.gates))["accepted"],
         output=Path(snakemake.output.release),
     )

@@ -22,7 +22,7 @@ REPLACED_WHOLE = ("source", "releases")
 RESERVED = frozenset(
     {"original", "metadata", "torrent", "release", "publish", "verify", "repair", "diff", "refuse"}
     | {"snapshot", "plan", "download", "optimise", "rescale", "list", "checksum", "merge", "write"}
-    | {"make", "finish"}
+    | {"make", "finish", "judge", "accounts"}
 )
 
 

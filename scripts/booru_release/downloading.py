@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ReleaseProblem
+from .files import dump_line, write_bytes
 from .library import Ledger, Library
 from .receipts import Downloaded, Planned, State, line_of, read_receipt, write_receipt
 from .site_problems import CredentialsNeeded, SiteDown, SiteProblem, SiteRefuses, WrongBytes
@@ -25,7 +27,10 @@ HOPELESS_AFTER = 3
 class PostsFailed(ReleaseProblem):
     """Some posts of a bucket could not be fetched; the others are safe in the library."""
 
-    hint = "run the same command again: it tries only these"
+    hint = (
+        "run the same command again: it tries only these; or go on without them, and say why in "
+        "the configuration: releases.<release>.accept.failed"
+    )
 
     def __init__(self, bucket: str, failed: list[Downloaded]) -> None:
         named = "".join(f"\n  post {line.id}: {line.reason}" for line in failed[:20])
@@ -40,7 +45,7 @@ def download_bucket(
     """Fetch what a plan asks for and the library lacks; go on where a killed run stopped.
 
     `open_site` is called only when there is something to fetch. `journal` keeps the outcomes
-    until the receipt has them.
+    until the receipt has them, and `failures` of it names what is left to try.
 
     Raises:
         PostsFailed: the network failed some posts; all others are done, and no receipt is written.
@@ -52,11 +57,18 @@ def download_bucket(
         lines = [*_outcomes(wanted, bucket, library, outcomes, open_site)]
         failed = [line for line in lines if line.state is State.FAILED]
         if failed:
+            write_bytes(failures(journal), b"".join(dump_line(asdict(line)) for line in failed))
             raise PostsFailed(bucket, failed)
         write_receipt(receipt, lines)
         outcomes.forget()
+        failures(journal).unlink(missing_ok=True)
     lost = sum(line.state is not None for line in lines)
     logger.info("%s: %d posts wanted, %d not to be had", bucket, len(lines), lost)
+
+
+def failures(journal: Path) -> Path:
+    """Beside the journal of a bucket: what failed when it was last tried, a line a post."""
+    return journal.with_suffix(".failed.jsonl")
 
 
 def _outcomes(

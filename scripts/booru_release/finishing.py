@@ -14,18 +14,26 @@ TOOLS = ("libtorrent", "mozjpeg-lossless-optimization", "pillow", "pyarrow", "py
 
 
 def finish_release(
-    tree: Tree, *, name: str, difference: Path | None, settings: Mapping[str, Any], output: Path
+    tree: Tree,
+    *,
+    name: str,
+    difference: Path | None,
+    settings: Mapping[str, Any],
+    accepted: Mapping[str, Any],
+    output: Path,
 ) -> None:
     """Describe a release, put its stage in place, and mark it as finished.
 
-    `difference` is the comparison with the release before, None for the first. Everything that is
-    written depends on the release's input alone.
+    `difference` is the comparison with the release before, None for the first; `accepted` is what
+    the gates found and a person accepted. Everything that is written depends on the release's
+    input alone.
 
     Raises:
         NoLink: the stage cannot be built; the one that is served stays as it is.
     """
     draft = output.with_name("release.json.new")
-    write_bytes(draft, dump_json(describe_release(tree, name, difference, settings)))
+    described = describe_release(tree, name, difference, settings)
+    write_bytes(draft, dump_json({**described, "accepted": accepted}))
     stage_release(tree, draft)
     draft.replace(output)
 

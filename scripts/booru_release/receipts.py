@@ -8,6 +8,9 @@ from typing import Any, Protocol, TypeVar
 
 from .files import UnreadableFile, read_lines, write_lines
 
+# The reason of a tombstone: of its post, nothing else is said.
+ON_REQUEST = "withdrawn on request"
+
 
 class State(StrEnum):
     """What became of a post; every ID of a release is in exactly one."""

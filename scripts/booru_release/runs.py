@@ -114,6 +114,8 @@ def summary_of(release: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator
         f"  tags: {tags['instances']:,}, {tags['distinct']:,} distinct, "
         f"{tags['mean_per_image']} an image"
     )
+    for gate, accepted in release["accepted"].items():
+        yield f"  accepted: {gate}: {accepted['reason']} ({'; '.join(accepted['found'])})"
     if release["changes"]:
         kinds = ("added", "replaced", "retagged", "rerated", "deleted", "banned", "gone")
         found = ", ".join(f"{release['changes'][kind]:,} {kind}" for kind in kinds)

@@ -46,6 +46,7 @@ def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
             "fetch_deleted": config["fetch_deleted"],
         },
         "optimise": dict(config["images"]),
+        "gates": {"accept": dict(chosen.get("accept", {}))},
         "torrent": {
             "name": config["name"],
             "last_upload": chosen["last_upload"],
@@ -165,12 +166,18 @@ def frozen_differences(config: Mapping[str, Any], folder: Path) -> Iterator[str]
         if release in still_open:
             continue
         built = read_json(folder / release / "release.json")["settings"]
-        changed = sorted(_changed_keys(built, settings_of(config, release)))
+        now = settings_of(config, release)
+        changed = sorted(_changed_keys(_without_gates(built), _without_gates(now)))
         if changed:
             yield (
                 f"release {release} is finished and stays as it is, although the configuration "
                 f"changed: {', '.join(changed)}. To rebuild it: --config reopen={release}"
             )
+
+
+def _without_gates(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a finished release has accepted changes nothing in it any more."""
+    return {step: values for step, values in settings.items() if step != "gates"}
 
 
 def _changed_keys(before: object, after: object, place: str = "") -> Iterator[str]:
@@ -180,6 +187,12 @@ def _changed_keys(before: object, after: object, place: str = "") -> Iterator[st
             yield from _changed_keys(before.get(key), after.get(key), inner)
     elif before != after:
         yield f"{place} ({json.dumps(before)} -> {json.dumps(after)})"
+
+
+def folders_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The folder of the stage for each set of images."""
+    subsets = {name: str(subset["folder"]) for name, subset in config["subsets"].items()}
+    return {"original": "original", **subsets}
 
 
 def settings_hash(values: Mapping[str, Any], keys: Iterable[str]) -> str:

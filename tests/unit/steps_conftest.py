@@ -252,6 +252,7 @@ class Workflow:
 
     def finish(self, release):
         own = f"releases/{release}"
+        self.judge(release)
         self.run(
             "write_sums",
             release,
@@ -264,10 +265,26 @@ class Workflow:
             input={
                 "sums": f"{own}/SHA256SUMS",
                 "settings": f"{own}/settings/release.json",
+                "gates": f"{own}/report/gates.json",
                 "difference": self.difference(release),
             },
             output={"release": f"{own}/release.json"},
             params={"name": "tiny", **self.tree_params(release)},
+        )
+
+    def judge(self, release):
+        own = f"releases/{release}"
+        folders = {name: subset["folder"] for name, subset in self.config["subsets"].items()}
+        self.run(
+            "judge_release",
+            release,
+            input={"settings": f"{own}/settings/gates.json"},
+            output={"report": f"{own}/report/gates.json"},
+            params={
+                "earlier": self.earlier(release),
+                "folders": {"original": "original", **folders},
+                "buckets": len(self.buckets),
+            },
         )
 
     def difference(self, release):

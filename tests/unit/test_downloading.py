@@ -207,7 +207,8 @@ def test_a_failed_post_is_named_and_the_others_are_kept(bucket, site):
     assert str(problem.value) == (
         "bucket 0000: 1 posts failed\n"
         "  post 5: /original/no.png?cause_error=503: HTTP 503 (2 attempts)\n"
-        "  hint: run the same command again: it tries only these"
+        "  hint: run the same command again: it tries only these; or go on without them, and say "
+        "why in the configuration: releases.<release>.accept.failed"
     )
     assert [line.id for line in problem.value.failed] == [5]
     assert not bucket.receipt.exists()

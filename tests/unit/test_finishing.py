@@ -123,6 +123,7 @@ def finish(own):
         name="tiny",
         difference=own / "report" / "diff_2018_2019.json",
         settings=read_json(own / "settings" / "release.json"),
+        accepted={},
         output=own / "release.json",
     )
 

@@ -28,6 +28,7 @@ RELEASE = {
     "sets": {
         "original": {"files": 1000000, "bytes": 2500000, "new_files": 999010, "new_bytes": 2400000}
     },
+    "accepted": {},
     "changes": {
         **{"before": "2018", "added": 100, "replaced": 10, "retagged": 7, "rerated": 3},
         **{"deleted": 2, "banned": 1, "gone": 0},

@@ -61,6 +61,7 @@ def test_each_step_has_its_settings():
         },
         "plan": {"last_upload": "2018-12-31", "fetch_deleted": False},
         "optimise": {"png_level": 2, "max_pixels": 500_000_000},
+        "gates": {"accept": {}},
         "torrent": {
             "name": "danbooru",
             "last_upload": "2018-12-31",
