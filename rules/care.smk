@@ -1,7 +1,8 @@
-"""Look after a finished release: is every file as it was published, and put it right if not.
+"""Look after a release: what became of each post; is every file as published; put it right if not.
 
-in:   releases/{release}/stage, releases/library
+in:   releases/{release}/stage, releases/library; accounts_2019: the receipts that there are
 out:  verify_2019  repair_2019        what they find is in releases/{release}/logs
+      accounts_2019                   releases/{release}/report/accounts.txt
 """
 
 for release in RELEASES:
@@ -37,3 +38,18 @@ for release in RELEASES:
             source=SOURCE,
         script:
             "../scripts/repair_release.py"
+
+    rule:
+        """Tell how many posts are in each state and why, finished or not, and the year before."""
+        name:
+            f"accounts_{release}"
+        log:
+            f"releases/{release}/logs/accounts_release/accounts.log",
+        conda:
+            "../envs/release.yaml"
+        params:
+            release=release,
+            before=configuration.previous_of(config, release),
+            buckets=lookup("buckets", within=config),
+        script:
+            "../scripts/accounts_release.py"

@@ -40,7 +40,7 @@ wildcard_constraints:
 
 
 onstart:
-    runs.start(FOLDER)
+    runs.start(FOLDER, workflow.dag_settings.targets)
 
 
 onsuccess:

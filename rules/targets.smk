@@ -57,5 +57,5 @@ rule refuse_unknown_release:
     output:
         "{verb}_{unknown}",
     wildcard_constraints:
-        verb="|".join(["release", "publish", "verify", "repair", "diff", *SUBSETS]),
+        verb="|".join(["release", "publish", "verify", "repair", "accounts", "diff", *SUBSETS]),
         unknown="[^/]+",

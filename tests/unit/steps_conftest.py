@@ -311,6 +311,15 @@ class Workflow:
         params = {"folder": f"releases/{release}", "release": release}
         self.run("verify_release", release, params=params)
 
+    def accounts(self, release):
+        earlier = self.earlier(release)
+        params = {
+            "release": release,
+            "before": earlier[-1] if earlier else None,
+            "buckets": len(self.buckets),
+        }
+        self.run("accounts_release", release, params=params)
+
     def repair(self, release):
         params = {
             "release": release,

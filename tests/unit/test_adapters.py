@@ -23,6 +23,7 @@ def test_every_adapter_is_run_by_these_tests(two_years):
     two_years.repair("2019")
     assert "0 files put right" in two_years.log("2019", "repair_release")
     two_years.verify("2019")
+    two_years.accounts("2019")
     assert two_years.scripts_run == {script.stem for script in SCRIPTS.glob("*.py")}
 
 

@@ -1,7 +1,7 @@
 from dataclasses import asdict
 
 import pytest
-from booru_release.downloading import PostsFailed, download_bucket
+from booru_release.downloading import PostsFailed, download_bucket, failures
 from booru_release.library import Library
 from booru_release.receipts import Change, Downloaded, State, read_receipt, write_receipt
 from booru_release.site_problems import CredentialsNeeded
@@ -224,6 +224,17 @@ def test_the_next_run_tries_only_what_failed(bucket, site, corpus):
     assert site.images_sent()[before:] == [md5(IMAGES[0])]
     assert [line.state for line in lines] == [None, None, State.MISSING, None, None]
     assert not bucket.journal.exists()
+
+
+def test_what_failed_stays_beside_the_journal_until_the_bucket_is_done(bucket, site):
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), failing(6), *plan_of_all()], site.open_site)
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    [line] = failures(bucket.journal).read_text().splitlines()
+    assert '"id":5' in line and '"state":"failed"' in line and "HTTP 503" in line
+    bucket.download(plan_of_all(), site.open_site)
+    assert not failures(bucket.journal).exists()
 
 
 def test_the_journal_holds_what_the_site_said_but_no_failure(bucket, site, corpus):

@@ -105,6 +105,14 @@ def test_the_folder_of_a_run_is_made(tmp_path):
     assert (tmp_path / "a" / "releases" / "run.lock").is_file()
 
 
+def test_accounts_may_be_asked_for_while_another_run_works(tmp_path):
+    other = run_in_another_process(tmp_path)
+    start(tmp_path, {"accounts_2019", "accounts_2018"})
+    with pytest.raises(AlreadyRunning):
+        start(tmp_path, {"accounts_2019", "release_2019"})
+    end(other)
+
+
 # What a run says before it begins
 
 
@@ -155,6 +163,20 @@ def test_a_release_that_is_not_finished_is_not_summed_up(started, log):
     finish(started, ["2019"], logging.getLogger())
     assert log.messages == []
     assert not (started / "2019" / "run.json").exists()
+
+
+def test_accounts_that_were_asked_for_are_shown_whole(started, log):
+    write_bytes(started / "2019" / "report" / "accounts.txt", b"accounts\npublished  9\n")
+    write_bytes(started / "2018" / "report" / "accounts.txt", b"of a run before\n")
+    os.utime(started / "2018" / "report" / "accounts.txt", (0, 0))
+    finish(started, [], logging.getLogger())
+    assert log.messages == ["accounts\npublished  9"]
+
+
+def test_a_summary_says_what_was_accepted_and_why():
+    accepted = {"shrinkage": {"reason": "a purge", "found": ["year 2016 loses 30", "and more"]}}
+    lines = [*summary_of({**RELEASE, "accepted": accepted}, FACTS)]
+    assert "  accepted: shrinkage: a purge (year 2016 loses 30; and more)" in lines
 
 
 def test_a_summary_says_what_a_release_holds_and_where_it_is():

@@ -9,6 +9,7 @@ from booru_release.settings import (
     FixedBuckets,
     MissingRelease,
     UnknownRelease,
+    folders_of,
     frozen_differences,
     has_subset,
     open_releases,
@@ -176,6 +177,26 @@ def test_another_number_of_buckets_is_refused_and_writes_nothing(tmp_path):
 
 
 # Finished releases are frozen
+
+
+def test_what_is_accepted_later_is_no_change_of_a_finished_release(tmp_path):
+    settings = settings_of(config_with(), "2018")
+    del settings["gates"]
+    write_bytes(tmp_path / "2018" / "release.json", dump_json({"settings": settings}))
+    config = config_with()
+    assert [*frozen_differences(config, tmp_path)] == []
+    config["releases"]["2018"]["accept"] = {"shrinkage": "a purge"}
+    assert [*frozen_differences(config, tmp_path)] == []
+
+
+def test_what_is_accepted_reaches_the_gates_and_no_other_step(tmp_path):
+    after = config_with()
+    after["releases"]["2018"]["accept"] = {"shrinkage": "a purge"}
+    assert changed_files(tmp_path, config_with(), after) == {"gates", "release"}
+
+
+def test_each_set_of_images_has_its_folder():
+    assert folders_of(config_with()) == {"original": "original", "sfw_512px": "512px"}
 
 
 def test_all_releases_are_open_at_first(tmp_path):
