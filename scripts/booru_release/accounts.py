@@ -16,7 +16,7 @@ from .receipts import Change, Downloaded, Planned, Record, State, line_of, read_
 # (40x30 is two of them, and md5 is none).
 HASH_OR_NUMBER = re.compile(
     r"(?:\b[0-9a-f]{2}/[0-9a-f]{2}/)?\b[0-9a-f]{32,128}\b"
-    r"|(?:(?<![A-Za-z])|(?<=\dx))\d+(?:[.,:]\d+)*",
+    r"|(?:(?<![A-Za-z\d])|(?<=\dx))\d+(?:[.,:]\d+)*",
     re.ASCII,
 )
 BY_RULE = "rule "
