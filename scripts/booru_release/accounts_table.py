@@ -104,7 +104,7 @@ def _published(now: Accounts, before: Accounts | None) -> Iterator[Row]:
 def _failed(now: Accounts) -> Iterator[str]:
     named = sorted(now.failed.items())
     if named:
-        yield f"{len(named):,} failed posts; the same command tries them again:"
+        yield f"{len(named):,} failed posts:"
     for post, reason in named[:NAMED_AT_MOST]:
         yield f"    post {post}: {reason}"
     if len(named) > NAMED_AT_MOST:
