@@ -56,6 +56,21 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
+def disk_trouble(path: Path) -> Iterator[None]:
+    """Say of a disk that refuses which file it refused.
+
+    Raises:
+        UnwritableFile: the disk is full or read-only, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_TROUBLES:
+            raise UnwritableFile(path, error) from error
+        raise
+
+
+@contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file beside its place and rename it, durably, when the block ends without error.
 
@@ -64,17 +79,14 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """
     beside = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in DISK_TROUBLES:
-            raise UnwritableFile(path, error) from error
-        raise
+        with disk_trouble(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            beside.replace(path)
+            sync_folder(path.parent)
     finally:
         # A disk that refuses the file refuses this, too; the first trouble is the one to tell.
         with suppress(OSError):

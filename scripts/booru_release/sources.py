@@ -35,12 +35,14 @@ def open_site(source: Source, *, release: str, as_of: str, folder: Path) -> "Ite
 def _site(source: Source, url: str, folder: Path) -> "Site":
     # A job that has nothing to ask for does not pay for the means to ask.
     from .budget import Budget
+    from .patience import Manners
     from .site import Site
-    from .transfer import Manners, Transfer
+    from .transfer import Transfer
 
     host = urlsplit(source.url or "embedded://embedded").netloc.replace(":", "_")
     # The booru inside is ours alone: nobody is to be spared.
-    budget = Budget(folder / "budget" / host, source.requests_per_second if source.url else None)
+    per_second = source.requests_per_second if source.url else None
+    budget = Budget(folder / "budget" / f"{host}.slots", per_second)
     manners = Manners(source.timeout, source.attempts, source.retry_wait, source.throttled_wait)
     return Site(Transfer(url, budget, source.image_hosts, source.contact, manners))
 

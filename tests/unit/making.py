@@ -11,9 +11,10 @@ from io import BytesIO
 from pathlib import Path
 
 from booru_release.budget import Budget
+from booru_release.patience import Manners
 from booru_release.receipts import Change, Original, Planned, Published, Record, State
 from booru_release.site import Site
-from booru_release.transfer import Manners, Transfer
+from booru_release.transfer import Transfer
 from embedded_booru import serving
 from PIL import Image
 

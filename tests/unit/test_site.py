@@ -2,10 +2,11 @@ import json
 
 import pytest
 from booru_release.budget import Budget
+from booru_release.patience import Manners
 from booru_release.posts import MalformedPost
 from booru_release.site import Site, parsed, rows_of
 from booru_release.site_problems import ForeignAddress, SiteRefuses, UnexpectedAnswer
-from booru_release.transfer import Manners, Transfer
+from booru_release.transfer import Transfer
 from embedded_booru import serving
 from web import Reply, file, rows
 

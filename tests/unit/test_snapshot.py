@@ -12,11 +12,12 @@ from booru_release.budget import Budget
 from booru_release.configuration import Source
 from booru_release.files import UnreadableFile, dump_json, write_bytes
 from booru_release.metadata import TABLES, read_snapshot, table_file
+from booru_release.patience import Manners
 from booru_release.posts import MalformedPost
 from booru_release.site import Site
 from booru_release.site_problems import SiteDown, UnexpectedAnswer
 from booru_release.snapshot import raw_site, snapshot_site, write_snapshot
-from booru_release.transfer import Manners, Transfer
+from booru_release.transfer import Transfer
 from booru_release.walk import RawSite
 from web import refusal
 from witnesses import existing, files_in

@@ -3,9 +3,9 @@ import socket
 
 import pytest
 from booru_release.configuration import Source
+from booru_release.patience import Manners
 from booru_release.site_problems import SiteDown
 from booru_release.sources import NoCorpus, open_site
-from booru_release.transfer import Manners
 from web import refusal, rows
 
 

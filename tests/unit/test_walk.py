@@ -10,10 +10,11 @@ import pytest
 from booru_release import walk
 from booru_release.budget import Budget
 from booru_release.errors import ReleaseProblem
+from booru_release.patience import Manners
 from booru_release.posts import MalformedPost
 from booru_release.site import Site
 from booru_release.site_problems import SiteDown, UnexpectedAnswer
-from booru_release.transfer import Manners, Transfer
+from booru_release.transfer import Transfer
 from booru_release.walk import NoPosts, RawSite, walk_site, windows
 from web import Reply, page, refusal, rows
 from witnesses import existing, files_in
