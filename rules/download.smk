@@ -12,6 +12,8 @@ rule download_bucket:
     """Fetch a bucket's new files; none enters the library without the right md5 and size."""
     input:
         plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
+        settings="releases/{release}/settings/plan.json",
+        previous=receipt_before("checksum"),
     output:
         receipt="releases/{release}/receipts/download/{bucket}.jsonl.gz",
     log:
@@ -24,5 +26,6 @@ rule download_bucket:
     params:
         source=SOURCE,
         last_upload=lookup("releases/{release}/last_upload", within=config),
+        accept_failed=lookup("releases/{release}/accept/failed", within=config, default=None),
     script:
         "../scripts/download_bucket.py"

@@ -3,11 +3,12 @@
 from functools import partial
 from pathlib import Path
 
-from booru_release import downloading, jobs, sources
+from booru_release import downloading, jobs, planning, sources
 from booru_release.configuration import Source
 from booru_release.library import Library
 
 with jobs.logged(snakemake.log):
+    previous = snakemake.input.previous
     release, bucket = snakemake.wildcards.release, snakemake.wildcards.bucket
     downloading.download_bucket(
         Path(snakemake.input.plan),
@@ -21,5 +22,11 @@ with jobs.logged(snakemake.log):
             as_of=snakemake.params.last_upload,
             folder=Path("releases"),
         ),
+        plan_again=partial(
+            planning.plan_again,
+            settings=Path(snakemake.input.settings),
+            previous=Path(previous) if previous else None,
+        ),
+        accept_failed=snakemake.params.accept_failed is not None,
         receipt=Path(snakemake.output.receipt),
     )

@@ -16,6 +16,7 @@ from .receipts import (
     Published,
     Record,
     State,
+    amended,
     lines_by_id,
     read_receipt,
     write_receipt,
@@ -76,12 +77,13 @@ def record_of(
     files: Iterable[Published],
 ) -> Record:
     """What a release says of a post, from what its steps said."""
+    planned = amended(planned, download)
     state, reason, change = planned.state, planned.reason, planned.change
     md5, file_ext, first_release = planned.md5, planned.file_ext, planned.first_release
     if original is not None:
         state, reason, md5, file_ext = (
             original.state,
-            original.reason,
+            original.reason or (download.reason if download is not None else None),
             original.md5,
             original.file_ext,
         )

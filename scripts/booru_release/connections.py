@@ -2,6 +2,7 @@
 
 import http.client
 import io
+import math
 import select
 import ssl
 import time
@@ -9,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from socket import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urlsplit
 
 from .patience import TryAgain
@@ -66,10 +67,11 @@ class Answer(http.client.HTTPResponse):
 
     place = ""
 
-    def __init__(self, sock: Any, *arguments: Any, **more: Any) -> None:
-        super().__init__(sock, *arguments, **more)
-        raw = self.fp.detach()
-        self._wire = _Wire(raw, sock.gettimeout())
+    def __init__(
+        self, sock: socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self._wire = _Wire(self.fp.detach(), sock.gettimeout() or math.inf)
         self.fp = io.BufferedReader(self._wire, BUFFER)
 
     @property

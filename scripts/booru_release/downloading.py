@@ -3,15 +3,24 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import ReleaseProblem
+from .fetching import Fetcher, Held, PlanAgain, is_wall
 from .files import dump_line, write_bytes
 from .library import Ledger, Library
-from .receipts import Downloaded, Planned, State, line_of, read_receipt, write_receipt
-from .site_problems import CredentialsNeeded, SiteDown, SiteProblem, SiteRefuses, WrongBytes
+from .receipts import (
+    Downloaded,
+    Planned,
+    State,
+    amended,
+    line_of,
+    read_receipt,
+    write_receipt,
+)
+from .site_problems import AskedToWait
 
 if TYPE_CHECKING:
     from .site import Site
@@ -20,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 OpenSite = Callable[[], AbstractContextManager["Site"]]
 
-# A site that is down for this many posts in a row is down for the rest of the bucket, too.
+# A site that has no file for this many posts in a row has none for the rest of the bucket, too.
 HOPELESS_AFTER = 3
+NOT_TRIED = "not tried: no answer before"
 
 
 class PostsFailed(ReleaseProblem):
@@ -40,12 +50,22 @@ class PostsFailed(ReleaseProblem):
 
 
 def download_bucket(
-    plan: Path, bucket: str, *, library: Library, journal: Path, open_site: OpenSite, receipt: Path
+    plan: Path,
+    bucket: str,
+    *,
+    library: Library,
+    journal: Path,
+    open_site: OpenSite,
+    plan_again: PlanAgain,
+    accept_failed: bool = False,
+    receipt: Path,
 ) -> None:
     """Fetch what a plan asks for and the library lacks; go on where a killed run stopped.
 
     `open_site` is called only when there is something to fetch. `journal` keeps the outcomes
-    until the receipt has them, and `failures` of it names what is left to try.
+    until the receipt has them, and `failures` of it names what is left to try. A post that the
+    site changed meanwhile is planned once more by `plan_again`. With `accept_failed`, the receipt
+    names failed posts, and a release does without.
 
     Raises:
         PostsFailed: the network failed some posts; all others are done, and no receipt is written.
@@ -54,12 +74,14 @@ def download_bucket(
     wanted = [line for line in read_receipt(plan, Planned) if line.is_fetched]
     with library.locked(bucket):
         outcomes = Ledger(journal)
-        lines = [*_outcomes(wanted, bucket, library, outcomes, open_site)]
+        held = Held(bucket, library, library.ledger(bucket).rows())
+        lines = [*_told(_outcomes(wanted, held, outcomes, open_site, plan_again))]
         failed = [line for line in lines if line.state is State.FAILED]
-        if failed:
+        if failed and not accept_failed:
             write_bytes(failures(journal), b"".join(dump_line(asdict(line)) for line in failed))
             raise PostsFailed(bucket, failed)
         write_receipt(receipt, lines)
+        library.clear_parts(bucket)
         outcomes.forget()
         failures(journal).unlink(missing_ok=True)
     lost = sum(line.state is not None for line in lines)
@@ -71,78 +93,67 @@ def failures(journal: Path) -> Path:
     return journal.with_suffix(".failed.jsonl")
 
 
+def _told(lines: Iterator[Downloaded]) -> Iterator[Downloaded]:
+    for line in lines:
+        if line.state is not None:
+            logger.warning("post %d: %s: %s", line.id, line.state, line.reason)
+        yield line
+
+
 def _outcomes(
-    wanted: list[Planned], bucket: str, library: Library, journal: Ledger, open_site: OpenSite
+    wanted: list[Planned], held: Held, journal: Ledger, open_site: OpenSite, plan_again: PlanAgain
 ) -> Iterator[Downloaded]:
-    settled = {key: line_of(row, Downloaded) for key, row in journal.rows().items()}
-    held = library.ledger(bucket).rows()
+    settled = {key: line_of(row["outcome"], Downloaded) for key, row in journal.rows().items()}
     lacking = []
     for line in wanted:
         assert line.md5 is not None
         known = settled.get((line.id, line.md5))
-        if known is not None:
+        if known is not None and _still_holds(line, known, held):
             yield known
-        elif _is_held(line, held.get((line.id, line.md5)), bucket, library):
+        elif held.has(line):
             yield Downloaded(line.id, line.md5, None, None)
         else:
             lacking.append(line)
     if lacking:
-        yield from _fetched(lacking, bucket, library, journal, open_site)
+        with open_site() as site:
+            yield from _fetched(lacking, Fetcher(site, held, plan_again), journal)
 
 
-def _is_held(line: Planned, known: dict[str, Any] | None, bucket: str, library: Library) -> bool:
-    """Whether a file came before: it waits, or the ledger knows what became of it."""
-    place = line.place(bucket)
-    if library.incoming(*place).is_file():
-        return True
-    if known is None:
-        # A loss of power took the line: what is in the library is to be made again.
-        return False
-    return known["state"] == State.CORRUPT or library.original(*place).is_file()
+def _still_holds(line: Planned, known: Downloaded, held: Held) -> bool:
+    """Whether what a run before settled is so: a loss of power may have taken a file."""
+    again = amended(line, known)
+    return known.state is not None or not again.is_fetched or held.has(again)
 
 
-def _fetched(
-    lacking: list[Planned], bucket: str, library: Library, journal: Ledger, open_site: OpenSite
-) -> Iterator[Downloaded]:
-    unanswered = 0
-    with open_site() as site:
-        for line in lacking:
-            problem: SiteProblem | None = SiteDown(str(line.url), "not tried: no answer before")
-            if unanswered < HOPELESS_AFTER:
-                problem = _fetch(line, bucket, library, site)
-            unanswered = unanswered + 1 if isinstance(problem, SiteDown) else 0
-            outcome = _outcome(line, problem, site)
-            if outcome.state is not None:
-                logger.warning("post %d: %s: %s", outcome.id, outcome.state, outcome.reason)
-            if outcome.state not in {None, State.FAILED}:
-                journal.append(vars(outcome))
-            yield outcome
+def _fetched(lacking: list[Planned], fetcher: Fetcher, journal: Ledger) -> Iterator[Downloaded]:
+    """What came of each post; a wall before the whole site settles nothing about any of them."""
+    at_the_wall: list[tuple[Planned, Downloaded]] = []
+    is_hopeless = False
+    for line in lacking:
+        if is_hopeless:
+            yield _failed(Downloaded(line.id, str(line.md5), None, f"{line.url}: {NOT_TRIED}"))
+            continue
+        outcome, problem = fetcher.fetch(line)
+        at_the_wall.append((line, outcome))
+        is_hopeless = isinstance(problem, AskedToWait) or (
+            is_wall(problem) and len(at_the_wall) >= HOPELESS_AFTER
+        )
+        if is_hopeless:
+            yield from (_failed(outcome) for _, outcome in at_the_wall)
+            at_the_wall.clear()
+        elif not is_wall(problem):
+            yield from _settle(at_the_wall, journal)
+            at_the_wall.clear()
+    yield from _settle(at_the_wall, journal)
 
 
-def _fetch(line: Planned, bucket: str, library: Library, site: "Site") -> SiteProblem | None:
-    """Fetch a file; returns what was wrong, unless it would be wrong with every other, too."""
-    assert line.md5 is not None
-    assert line.url is not None
-    incoming = library.incoming(*line.place(bucket))
-    try:
-        site.fetch(line.url, incoming, md5=line.md5, size=line.size)
-    except CredentialsNeeded:
-        raise
-    except SiteProblem as problem:
-        return problem
-    return None
+def _failed(outcome: Downloaded) -> Downloaded:
+    return replace(outcome, state=State.FAILED)
 
 
-def _outcome(line: Planned, problem: SiteProblem | None, site: "Site") -> Downloaded:
-    assert line.md5 is not None
-    if problem is None:
-        return Downloaded(line.id, line.md5, None, None)
-    # Receipts must not tell at which port the embedded booru happened to be.
-    reason = str(problem.args[0]).removeprefix(site.url)
-    return Downloaded(line.id, line.md5, _state_of(problem), reason)
-
-
-def _state_of(problem: SiteProblem) -> State:
-    if isinstance(problem, SiteRefuses) and problem.status in {404, 410}:
-        return State.MISSING
-    return State.MISMATCH if isinstance(problem, WrongBytes) else State.FAILED
+def _settle(found: list[tuple[Planned, Downloaded]], journal: Ledger) -> Iterator[Downloaded]:
+    for line, outcome in found:
+        arrived_as_planned = outcome.state is None and outcome.change is None
+        if outcome.state is not State.FAILED and not arrived_as_planned:
+            journal.append({"id": line.id, "md5": line.md5, "outcome": asdict(outcome)})
+        yield outcome

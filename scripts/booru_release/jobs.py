@@ -6,12 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .credentials import scrub
 from .errors import ReleaseProblem
 from .files import DISK_TROUBLES, UnwritableFile
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class _Discreet(logging.Formatter):
+    """Lines and tracebacks without credentials, whatever the site sent back."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, scrubbed."""
+        return scrub(super().format(record))
 
 
 @contextmanager
@@ -23,7 +32,7 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
     """
     # A file's name may be no text: it is to be named all the same.
     handler = logging.FileHandler(_made(logs[0]), encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(_Discreet(FORMAT))
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)

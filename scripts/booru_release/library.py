@@ -32,6 +32,11 @@ class Library:
         """A resized file; `settings` names what its bytes depend on."""
         return self.root / "subsets" / subset / settings / bucket / name
 
+    def clear_parts(self, bucket: str) -> None:
+        """Remove what came of files that did not become whole."""
+        for part in (self.root / "incoming" / bucket).glob(".*"):
+            part.unlink(missing_ok=True)
+
     def ledger(self, bucket: str) -> "Ledger":
         """What is known of a bucket's files, whichever release brought them."""
         return Ledger(self.root / "ledger" / "original" / f"{bucket}.jsonl")

@@ -16,6 +16,7 @@ from .receipts import (
     Original,
     Planned,
     State,
+    amended,
     line_of,
     lines_by_id,
     read_receipt,
@@ -53,8 +54,8 @@ def optimise_bucket(
     The receipt has a line for each post that has a file; those of unchanged posts come from
     `previous`, the receipt of the release before, and no image of theirs is touched.
     """
-    planned = [*read_receipt(plan, Planned)]
     arrived = lines_by_id(downloads, Downloaded)
+    planned = [amended(line, arrived.get(line.id)) for line in read_receipt(plan, Planned)]
     before = lines_by_id(previous, Original)
     with step.library.locked(step.bucket):
         lines = [*_lines(planned, arrived, before, step)]

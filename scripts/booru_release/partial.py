@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from .connections import Answer
 from .credentials import scrub
-from .files import CHUNK, disk_trouble
+from .files import CHUNK, disk_trouble, sync_folder
 from .patience import TryAgain
 from .site_problems import WebPage, WrongBytes
 
@@ -57,8 +57,6 @@ class Partial:
 
     def receive(self, answer: Answer) -> None:
         """Take what an answer brings, and put the file into place when it is whole and right.
-
-        Its name is durable only when its folder is synced.
 
         Raises:
             TryAgain: the body breaks off, is another part than asked for, or is a page for people.
@@ -112,6 +110,7 @@ class Partial:
             out.flush()
             os.fsync(out.fileno())
         self._file.rename(self._target)
+        sync_folder(self._target.parent)
         if self._is_large:
             self._tag.unlink(missing_ok=True)
 

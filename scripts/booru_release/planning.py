@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .files import read_json
 from .filetypes import EXTENSIONS
 from .metadata import posts_of
 from .posts import Post, end_of_day, parse_post
@@ -40,6 +41,12 @@ def plan_bucket(
     before = lines_by_id(previous, Record)
     now = {row["id"]: parse_post(row) for row in posts_of(metadata, bucket)}
     write_receipt(receipt, plan_posts(now, before, rules))
+
+
+def plan_again(post: Post, *, settings: Path, previous: Path | None) -> Planned:
+    """The plan for one post as the site has it now; `settings` and `previous` are the bucket's."""
+    record = lines_by_id(previous, Record).get(post.id)
+    return _plan(post, record, Rules.of(read_json(settings)))
 
 
 def plan_posts(now: dict[int, Post], before: dict[int, Record], rules: Rules) -> Iterator[Planned]:

@@ -1,7 +1,7 @@
 """What each step says of each post: one line a post, ordered by ID."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -37,6 +37,9 @@ class Change(StrEnum):
     EXCLUDED = "excluded"
 
 
+FETCHED = frozenset({Change.NEW, Change.REPLACED})
+
+
 @dataclass(frozen=True)
 class Planned:
     """What a release wants of a post, and why; `state` is None where fetching it will tell."""
@@ -55,7 +58,7 @@ class Planned:
     @property
     def is_fetched(self) -> bool:
         """Whether the release needs the post's file, and no release before has it."""
-        return self.state is None and self.change in {Change.NEW, Change.REPLACED}
+        return self.state is None and self.change in FETCHED
 
     def place(self, bucket: str) -> tuple[str, int, str, str]:
         """What the library finds a fetched post's file by: bucket, ID, md5 and extension."""
@@ -66,12 +69,39 @@ class Planned:
 
 @dataclass(frozen=True)
 class Downloaded:
-    """What came of fetching a post's file; `state` is None where it arrived."""
+    """What came of fetching a post's file; `state` is None where it arrived.
+
+    The last fields are None unless the post was looked up again and planned anew: then they, and
+    `md5`, are the new plan's. `amended` brings them into the plan.
+    """
 
     id: int
     md5: str
     state: State | None
     reason: str | None
+    file_ext: str | None = None
+    size: int | None = None
+    url: str | None = None
+    change: Change | None = None
+
+
+def amended(planned: Planned, downloaded: Downloaded | None) -> Planned:
+    """A plan's line as it stands after the download, which may have planned the post anew."""
+    if downloaded is None or downloaded.change is None:
+        return planned
+    is_gone = downloaded.change is Change.GONE
+    return replace(
+        planned,
+        change=downloaded.change,
+        # What came of fetching is no part of a plan.
+        state=None if downloaded.change in FETCHED else downloaded.state,
+        reason=downloaded.reason,
+        rating=None if is_gone else planned.rating,
+        md5=None if is_gone else downloaded.md5,
+        file_ext=downloaded.file_ext,
+        size=downloaded.size,
+        url=downloaded.url,
+    )
 
 
 @dataclass(frozen=True)

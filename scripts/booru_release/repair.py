@@ -15,7 +15,7 @@ from .configuration import Source
 from .errors import ReleaseProblem
 from .files import read_json, write_bytes
 from .lossless import optimise
-from .receipts import Planned, Published, Record, lines_by_id
+from .receipts import Downloaded, Planned, Published, Record, amended, lines_by_id
 from .rescaling import Look
 from .site import Site
 from .snapshot import raw_site, write_snapshot
@@ -205,8 +205,10 @@ def _fetched(record: Record, file: Published, workshop: Workshop) -> bytes:
     """A post's published bytes from the site: as served, or optimised once more."""
     tree = workshop.tree
     bucket = f"{record.id % tree.buckets:04d}"
-    plan = lines_by_id(tree.folder / "receipts" / "plan" / f"{bucket}.jsonl.gz", Planned)
-    planned = plan[record.id]
+    receipts = tree.folder / "receipts"
+    plan = lines_by_id(receipts / "plan" / f"{bucket}.jsonl.gz", Planned)
+    arrived = lines_by_id(receipts / "download" / f"{bucket}.jsonl.gz", Downloaded)
+    planned = amended(plan[record.id], arrived.get(record.id))
     if planned.url is None or planned.md5 != record.md5:
         raise OtherBytes(f"post {record.id}: the site no longer has this file")
     assert record.md5 is not None

@@ -58,13 +58,16 @@ class Transfer:
             SiteRefuses: a 4xx; CredentialsNeeded where it is 401.
             UnexpectedAnswer: the answer is no JSON.
         """
-        return self._patiently(_asking(url, query), {"Accept-Encoding": "gzip"}, _json_body)
+
+        def headers() -> dict[str, str]:
+            return {"Accept-Encoding": "gzip"}
+
+        return self._patiently(url, _asking(url, query), headers, _json_body)
 
     def fetch(self, url: str, into: Path, *, md5: str, size: int | None) -> None:
         """Put a file into place, if its bytes are the promised ones.
 
         What has come of a large file stays beside its place, and the next call goes on from it.
-        The file's bytes are on the disk; its name is when the caller has synced the folder.
 
         Raises:
             SiteDown: no answer after all attempts.
@@ -75,16 +78,17 @@ class Transfer:
         """
         partial = Partial(into, Promise(md5, size))
         try:
-            self._receive(url, partial)
+            self._receive(url, url, partial)
         except WebPage:
             raise
         except WrongBytes as problem:
             logger.info("%s; asking once more", problem)
-            self._receive(_asking(url, {"again": str(int(time.time()))}), partial)
+            past_caches = _asking(url, {"again": str(int(time.time()))})
+            self._receive(url, past_caches, partial)
 
-    def _receive(self, url: str, partial: Partial) -> None:
+    def _receive(self, place: str, url: str, partial: Partial) -> None:
         try:
-            self._patiently(url, partial.headers, partial.receive)
+            self._patiently(place, url, partial.headers, partial.receive)
         except (SiteRefuses, WrongBytes, ForeignAddress):
             partial.forget()
             raise
@@ -94,19 +98,20 @@ class Transfer:
 
     def _patiently(
         self,
+        place: str,
         url: str,
-        headers: Mapping[str, str] | Callable[[], Mapping[str, str]],
+        headers: Callable[[], Mapping[str, str]],
         use: Callable[[Answer], Result],
     ) -> Result:
         def ask() -> Result:
-            more = headers() if callable(headers) else headers
+            more = headers()
             with self._answer(url, more) as answer:
                 # A site may have no such range; what is there is then asked for anew.
                 if "Range" not in more or answer.status != NO_SUCH_RANGE:
                     _refuse_errors(answer)
                 return use(answer)
 
-        return patiently(url.split("?")[0], ask, manners=self.manners, budget=self.budget)
+        return patiently(place, ask, manners=self.manners, budget=self.budget)
 
     @contextmanager
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:

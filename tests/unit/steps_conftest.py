@@ -154,10 +154,15 @@ class Workflow:
         self.run(
             "download_bucket",
             release,
-            input={"plan": _receipt(release, "plan", bucket)},
+            input={
+                "plan": _receipt(release, "plan", bucket),
+                "settings": f"releases/{release}/settings/plan.json",
+                "previous": self.previous(release, "checksum", bucket),
+            },
             output={"receipt": _receipt(release, "download", bucket)},
             params={
                 "source": self.config["source"],
+                "accept_failed": None,
                 "last_upload": self.config["releases"][release]["last_upload"],
             },
             bucket=bucket,

@@ -1,8 +1,11 @@
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 from booru_release.downloading import PostsFailed, download_bucket, failures
+from booru_release.files import dump_json, write_bytes
 from booru_release.library import Library
+from booru_release.planning import plan_again
 from booru_release.receipts import Change, Downloaded, State, read_receipt, write_receipt
 from booru_release.site_problems import CredentialsNeeded
 from making import (
@@ -44,20 +47,25 @@ class Bucket:
     def __init__(self, folder):
         self.library = Library(folder / "library")
         self.journal, self.receipt = folder / "journal.jsonl", folder / "receipt"
-        self._plan = folder / "plan"
+        self._plan, self._settings = folder / "plan", folder / "plan.json"
+        self.previous = None
+        settings = {"last_upload": "2018-12-31", "fetch_deleted": False}
+        write_bytes(self._settings, dump_json(settings))
 
-    def download(self, lines, open_site):
+    def download(self, lines, open_site, **more):
         write_receipt(self._plan, lines)
-        self.run(open_site)
+        self.run(open_site, **more)
         return list(read_receipt(self.receipt, Downloaded))
 
-    def run(self, open_site):
+    def run(self, open_site, *, accept_failed=False):
         download_bucket(
             self._plan,
             "0000",
             library=self.library,
             journal=self.journal,
             open_site=open_site,
+            plan_again=partial(plan_again, settings=self._settings, previous=self.previous),
+            accept_failed=accept_failed,
             receipt=self.receipt,
         )
 

@@ -118,12 +118,11 @@ def test_all_that_a_source_says_reaches_the_site(web, opened):
 def test_jobs_of_all_releases_share_the_budget_of_a_site(web, tmp_path):
     source = quick(web, requests_per_second=20)
     web.put("/posts.json", rows())
-    file = tmp_path / "budget" / web.host.replace(":", "_")
-    free = []
+    folder = tmp_path / "budget" / f"{web.host.replace(':', '_')}.slots"
     for release in ("2018", "2019"):
         with open_site(source, release=release, as_of="2018-12-31", folder=tmp_path) as site:
             site.newest_post("2018-12-31")
-        free.append(float(file.read_text()))
-    assert [*file.parent.iterdir()] == [file]
-    assert web.asked[1].moment >= free[0]
-    assert free[1] - free[0] > 0.05
+    assert [*folder.parent.iterdir()] == [folder]
+    assert sorted(file.name for file in folder.iterdir())[:2] == ["slot-0", "slot-1"]
+    # The slots of one budget keep requests 0.9 / 20 s apart.
+    assert web.asked[1].moment - web.asked[0].moment > 0.04
