@@ -38,8 +38,9 @@ def releases(two_years, tmp_path):
 def new_workflow(tmp_path):
     """Make a workflow of the same booru that has built nothing yet."""
 
-    def make(**options):
-        return Workflow(tmp_path / "work", tiny_history(Corpus(tmp_path / "corpus")), **options)
+    def make(corpus=None, **options):
+        corpus = corpus or tiny_history(Corpus(tmp_path / "corpus"))
+        return Workflow(tmp_path / "work", corpus, **options)
 
     return make
 
@@ -102,10 +103,14 @@ class Workflow:
 
     def build(self, release):
         """Build a whole release."""
-        own = f"releases/{release}"
         self.snapshot(release)
         for bucket in self.buckets:
             self.fill(release, bucket)
+        self.conclude(release)
+
+    def conclude(self, release):
+        """Make a release of its buckets."""
+        own = f"releases/{release}"
         for subset in self.subsets:
             receipts = [
                 f"{own}/receipts/rescale/{subset}/{bucket}.jsonl.gz" for bucket in self.buckets

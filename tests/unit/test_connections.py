@@ -183,7 +183,10 @@ def test_a_chunked_body_whose_trailer_has_no_end_is_given_up(connections):
     ],
 )
 def test_what_is_no_http_is_no_answer(connections, answer):
-    with serving(answer) as url, pytest.raises(TryAgain, match="no answer"):
+    with (
+        serving(answer) as url,
+        pytest.raises(TryAgain, match="no answer"),
+    ):
         connections.get(url, {})
 
 

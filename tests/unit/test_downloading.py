@@ -1,3 +1,5 @@
+import json
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
@@ -19,9 +21,11 @@ from making import (
     original,
     picture,
     planned,
+    site_at,
     warnings,
     write_file,
 )
+from web import Reply, file, page, refusal
 
 IMAGES = [picture(shade) for shade in (10, 20, 30, 40)]
 
@@ -284,12 +288,125 @@ def test_posts_that_are_refused_one_by_one_do_not_count_as_a_site_that_is_down(b
     assert "not tried" not in str(problem.value)
 
 
-def test_posts_that_are_refused_in_a_row_do_not_count_as_a_site_that_is_down(bucket, site):
+def test_posts_that_are_forbidden_in_a_row_count_as_a_wall_before_the_site(bucket, site):
     lines = [*(failing(post_id, 403) for post_id in range(1, 6)), planned(10, IMAGES[0])]
     with pytest.raises(PostsFailed) as problem:
         bucket.download(lines, site.open_site)
-    assert [line.id for line in problem.value.failed] == [1, 2, 3, 4, 5]
+    assert [line.id for line in problem.value.failed] == [1, 2, 3, 4, 5, 10]
+    assert len(site.images_sent()) == 3
+
+
+def test_a_failed_post_may_be_accepted(bucket, site, caplog):
+    lines = bucket.download([failing(5), *plan_of_all()], site.open_site, accept_failed=True)
+    assert [line.state for line in lines] == [State.FAILED, None, None, None, None]
+    why = "/original/no.png?cause_error=503: HTTP 503 (2 attempts)"
+    assert lines[0].reason == why
+    assert warnings(caplog) == [f"post 5: failed: {why}"]
+
+
+def at(url):
+    """Open a site at an address."""
+
+    @contextmanager
+    def open_site():
+        yield site_at(url)
+
+    return open_site
+
+
+def serve(web, *wanted):
+    """Serve the files of these lines of a plan, each with its post."""
+    for line, data in wanted:
+        web.put(line.url, file(data))
+        web.put(f"/posts/{line.id}.json", post(line))
+
+
+def post(line, **values):
+    """A post as the site describes it, with the file that a plan has."""
+    row = {
+        "id": line.id,
+        "created_at": "2018-06-01T12:00:00Z",
+        "rating": "g",
+        "md5": line.md5,
+        "file_ext": line.file_ext,
+        "file_size": line.size,
+        "file_url": line.url,
+        "is_deleted": False,
+        "is_banned": False,
+    }
+    return Reply(body=json.dumps({**row, **values}).encode())
+
+
+def test_a_single_web_page_in_place_of_a_file_is_a_mismatch(web, bucket):
+    lines = plan_of_all()
+    serve(web, *zip(lines, IMAGES, strict=True))
+    web.put(lines[1].url, page())
+    found = bucket.download(lines, at(web.url))
+    assert [line.state for line in found] == [None, State.MISMATCH, None, None]
+    assert found[1].reason == f"{lines[1].url}: a web page in place of the file (2 attempts)"
+
+
+@pytest.mark.parametrize("wall", [page(), page(403), page(503)], ids=["200", "403", "503"])
+def test_a_wall_before_the_site_settles_nothing(web, bucket, wall):
+    lines = plan_of_all()
+    serve(web, *zip(lines, IMAGES, strict=True))
+    for line in lines:
+        web.put(line.url, wall)
+    with pytest.raises(PostsFailed) as problem:
+        bucket.download(lines, at(web.url))
+    assert [line.state for line in problem.value.failed] == [State.FAILED] * 4
+    assert lines[3].url not in web.paths
+    assert not bucket.journal.exists()
+    serve(web, *zip(lines, IMAGES, strict=True))
+    assert [line.state for line in bucket.download(lines, at(web.url))] == [None] * 4
+
+
+def test_a_site_that_asks_for_a_long_pause_is_asked_for_nothing_more(web, bucket):
+    lines = plan_of_all()
+    web.put(lines[0].url, refusal(429, Retry_After="86400"))
+    with pytest.raises(PostsFailed, match="the site asks to wait 86400 s"):
+        bucket.download(lines, at(web.url))
+    assert web.paths == [lines[0].url]
+
+
+def replaced(web, line, data, **values):
+    """Let a site have another file of a post than the plan says."""
+    url = f"/new/{line.id}.png"
+    web.put("/original/no.png", refusal(503))
+    web.put(line.url, refusal(404))
+    web.put(f"/posts/{line.id}.json", post(line, md5=md5(data), file_url=url, **values))
+    web.put(url, file(data))
+    return url
+
+
+def test_a_file_that_the_site_replaced_meanwhile_is_fetched_and_known_to_the_next_run(web, bucket):
+    line = planned(10, IMAGES[0])
+    url = replaced(web, line, IMAGES[1], file_size=len(IMAGES[1]))
+    with pytest.raises(PostsFailed):
+        bucket.download([line, failing(20)], at(web.url))
+    found = bucket.download([line], never_opened)
+    why = "the site replaced the file after its metadata was read"
+    size = len(IMAGES[1])
+    assert found == [Downloaded(10, md5(IMAGES[1]), None, why, "png", size, url, Change.NEW)]
+    assert bucket.incoming() == {f"10.{md5(IMAGES[1])}.png": IMAGES[1]}
+
+
+def test_a_replaced_file_that_a_loss_of_power_took_is_fetched_once_more(web, bucket):
+    line = planned(10, IMAGES[0])
+    replaced(web, line, IMAGES[1], file_size=len(IMAGES[1]))
+    with pytest.raises(PostsFailed):
+        bucket.download([line, failing(20)], at(web.url))
+    bucket.library.incoming("0000", 10, md5(IMAGES[1]), "png").unlink()
+    bucket.download([line], at(web.url))
     assert len(bucket.incoming()) == 1
+
+
+def test_what_came_in_part_goes_when_the_bucket_is_done(web, bucket):
+    line = planned(10, IMAGES[0])
+    serve(web, (line, IMAGES[0]))
+    write_file(bucket.library.root / "incoming" / "0000" / ".9.png.part", b"half")
+    bucket.download([line], at(web.url))
+    assert sorted(bucket.incoming()) == [f"10.{md5(IMAGES[0])}.png"]
 
 
 def test_a_site_that_nobody_serves_fails_every_post(bucket, tmp_path):
