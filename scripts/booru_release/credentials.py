@@ -46,14 +46,16 @@ def scrub_answer(body: bytes) -> bytes:
 
 @cache
 def _secrets(login: str, key: str) -> tuple[str, ...]:
-    return (*(() if not key else (_base64(f"{login}:{key}"),)), *_forms(key))
+    return (*_forms(f"{login}:{key}" if key else ""), *_forms(key))
 
 
 @cache
 def _forms(value: str) -> tuple[str, ...]:
     """A value and what becomes of it on its way, the longest first."""
-    forms = {value, quote(value, safe=""), _base64(value)} if value else set()
-    return tuple(sorted(forms, key=len, reverse=True))
+    plain = {value, _base64(value)} if value else set()
+    # An address escapes some characters, and some writers of JSON escape slashes.
+    escaped = {form for text in plain for form in (quote(text, safe=""), text.replace("/", r"\/"))}
+    return tuple(sorted(plain | escaped, key=len, reverse=True))
 
 
 def _base64(value: str) -> str:
