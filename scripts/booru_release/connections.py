@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Bytes a second, measured over the time in which one byte at least has to come.
 SLOWEST = 1024
 LONGEST_HEAD = 1 << 18
-BUFFER = 1 << 17
+BUFFER = 1 << 16
 # A chunked body may take so many bytes to send one.
 WORST_FRAMING = 8
 NETWORK_TROUBLES = (OSError, http.client.HTTPException)

@@ -1,7 +1,7 @@
 """What each step says of each post: one line a post, ordered by ID."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -191,7 +191,12 @@ KINDS = {"state": State, "change": Change}
 def write_receipt(path: Path, lines: Iterable[Any]) -> int:
     """Write a receipt, ordered by ID, so that equal runs give equal bytes; returns its lines."""
     ordered = sorted(lines, key=lambda line: line.id)
-    return write_lines(path, (asdict(line) for line in ordered))
+    return write_lines(path, map(_row, ordered))
+
+
+def _row(line: object) -> dict[str, Any]:
+    row = vars(line)
+    return {**row, "files": [*map(vars, row["files"])]} if "files" in row else row
 
 
 def read_receipt(path: Path, kind: type[Line]) -> Iterator[Line]:
