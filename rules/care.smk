@@ -32,6 +32,8 @@ for release in RELEASES:
         conda:
             "../envs/release.yaml"
         threads: 8
+        resources:
+            connections=1,
         params:
             release=release,
             earlier=earlier_than(release),

@@ -4,6 +4,8 @@ The steps of a bucket have rising priorities: one bucket is taken to its end bef
 its files are still in memory then, and the scheduler has few ready inputs to weigh.
 
 in:   releases/{release}/receipts/plan/{bucket}.jsonl.gz
+      releases/{release}/settings/plan.json, and what became of each post in the release before:
+      a post whose file the site has replaced meanwhile is planned once more
 out:  releases/{release}/receipts/download/{bucket}.jsonl.gz   cargo: releases/library/incoming/
 """
 

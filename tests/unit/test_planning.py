@@ -2,7 +2,8 @@ import datetime
 
 import pytest
 from booru_release.files import write_lines
-from booru_release.planning import Rules, plan_bucket
+from booru_release.planning import Rules, plan_again, plan_bucket
+from booru_release.posts import parse_post
 from booru_release.receipts import Change, Planned, State, read_receipt, write_receipt
 from booru_release.snapshot import bucket_file
 from making import md5, record
@@ -256,3 +257,32 @@ def test_every_post_has_one_line_in_order_of_its_id(plan):
 
 def test_the_rules_come_from_the_settings():
     assert Rules.of({"last_upload": "2019-12-31", "fetch_deleted": False}) == RULES
+
+
+# A second look
+
+
+@pytest.mark.parametrize(
+    ("values", "change"),
+    [
+        ({"md5": NEW}, Change.REPLACED),
+        ({}, Change.UNCHANGED),
+        ({"md5": None, "is_banned": True}, Change.GONE),
+        ({"created_at": "2020-01-01T00:00:00Z"}, Change.EXCLUDED),
+    ],
+)
+def test_a_post_is_planned_again_by_the_rules_of_its_bucket(tmp_path, plan, values, change):
+    plan(row(), before=[old_record(), record(4, b"other")])
+    settings = tmp_path / "plan.json"
+    settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false}')
+    post = parse_post(row(**values))
+    again = plan_again(post, settings=settings, previous=tmp_path / "previous")
+    assert [again] == plan(row(**values), before=[old_record()])
+    assert again.change is change
+
+
+def test_a_post_of_the_first_release_is_planned_again_as_new(tmp_path):
+    settings = tmp_path / "plan.json"
+    settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false}')
+    again = plan_again(parse_post(row(md5=NEW)), settings=settings, previous=None)
+    assert (again.change, again.md5) == (Change.NEW, NEW)

@@ -12,6 +12,7 @@ from booru_release.receipts import (
     Planned,
     Record,
     State,
+    amended,
     lines_by_id,
     read_receipt,
     write_receipt,
@@ -127,4 +128,46 @@ def test_a_receipt_is_json_that_others_can_read(tmp_path):
     write_receipt(tmp_path / "receipt", [Downloaded(7, "0" * 32, State.MISSING, "gone")])
     text = gzip.decompress((tmp_path / "receipt").read_bytes()).decode()
     row = {"id": 7, "md5": "0" * 32, "state": "missing", "reason": "gone"}
+    row |= dict.fromkeys(("file_ext", "size", "url", "change"))
     assert text == json.dumps(row, separators=(",", ":")) + "\n"
+
+
+# What a second look changes
+
+
+def looked_up(**values):
+    line = {"id": 7, "md5": "1" * 32, "state": None, "reason": "replaced", "file_ext": "jpg"}
+    return Downloaded(**{**line, "size": 9, "url": "/new.jpg", "change": Change.NEW, **values})
+
+
+def test_a_plan_stays_as_it_is_when_its_post_was_not_planned_anew():
+    line = planned(7)
+    assert amended(line, None) is line
+    assert amended(line, Downloaded(7, "0" * 32, State.MISSING, "HTTP 404")) is line
+
+
+def test_a_plan_takes_over_the_new_file():
+    line = amended(planned(7, b"old"), looked_up())
+    assert line == planned(
+        7, md5="1" * 32, file_ext="jpg", size=9, url="/new.jpg", reason="replaced"
+    )
+    assert line.is_fetched
+
+
+def test_what_came_of_fetching_the_new_file_is_no_part_of_the_plan():
+    assert amended(planned(7), looked_up(state=State.MISMATCH)).is_fetched
+
+
+def test_a_post_that_is_planned_anew_as_excluded_is_no_longer_fetched():
+    found = looked_up(change=Change.EXCLUDED, state=State.BANNED, reason="banned", url=None)
+    line = amended(planned(7), found)
+    assert (line.change, line.state, line.reason) == (Change.EXCLUDED, State.BANNED, "banned")
+    assert not line.is_fetched
+
+
+def test_nothing_but_the_reason_stays_of_a_post_that_is_gone():
+    found = looked_up(change=Change.GONE, state=State.WITHDRAWN, file_ext=None, size=None, url=None)
+    line = amended(planned(7, first_release="2017"), found)
+    gone = {"change": Change.GONE, "state": State.WITHDRAWN, "first_release": "2017"}
+    nothing = dict.fromkeys(("rating", "file_ext", "md5", "size", "url"))
+    assert line == planned(7, reason="replaced", **gone, **nothing)
