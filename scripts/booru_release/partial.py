@@ -69,9 +69,9 @@ class Partial:
             with disk_trouble(self._target):
                 self._write(answer, start)
         except WrongBytes as problem:
-            self.forget()
             if _is_page(answer) and self._target.suffix != ".html":
                 raise TryAgain("a web page in place of the file", ends_as=WebPage) from problem
+            self.forget()
             raise
 
     def forget(self) -> None:

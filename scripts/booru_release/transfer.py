@@ -48,7 +48,9 @@ class Transfer:
         self._site = urlsplit(self.url)[:2]
         self._hosts = {self._site[1], *self.image_hosts}
         about = f"; contact: {self.contact}" if self.contact else ""
-        self._agent = {"User-Agent": f"booru-release/{__version__}{about}"}
+        agent = f"booru-release/{__version__}{about}"
+        # Headers are bytes; what a contact has beyond ASCII is sent as UTF-8.
+        self._agent = {"User-Agent": agent.encode().decode("latin-1")}
 
     def json_body(self, url: str, query: Mapping[str, str]) -> bytes:
         """The body of a JSON answer, on one line, without credentials that it sends back.

@@ -8,7 +8,7 @@ from booru_release.partial import WORTH_KEEPING, Partial, Promise
 from booru_release.patience import Manners
 from booru_release.site_problems import SiteDown, SiteRefuses, WrongBytes
 from booru_release.transfer import Transfer
-from web import Reply, file, refusal
+from web import Reply, file, page, refusal
 
 LARGE = os.urandom(3 * WORTH_KEEPING)
 SIZE = len(LARGE)
@@ -141,6 +141,14 @@ def test_nothing_stays_of_a_small_part(web, fetch, place):
     with pytest.raises(SiteDown):
         fetch(attempts=1)
     assert left(place) == []
+
+
+def test_a_web_page_in_the_middle_of_a_file_takes_nothing_away(web, fetch, half):
+    half()
+    pages, serve = [page(), page()], Ranges(LARGE, breaks=())
+    web.put("/7.png", lambda asked: pages.pop() if pages else serve(asked))
+    assert fetch() == LARGE
+    assert ranges(web) == [REST, REST, REST]
 
 
 def test_a_file_that_changed_meanwhile_comes_whole(web, fetch, half):

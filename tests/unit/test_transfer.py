@@ -93,6 +93,13 @@ def test_a_request_says_who_asks_and_whom_to_write_to(web, ask):
     assert web.asked[0].headers["User-Agent"] == agent
 
 
+def test_a_contact_may_have_any_letters(web, ask):
+    web.put("/posts.json", rows())
+    ask(contact="名@example.org")
+    agent = web.asked[0].headers["User-Agent"].encode("latin-1").decode()
+    assert agent.endswith("contact: 名@example.org")
+
+
 def test_without_a_contact_a_request_says_who_asks(web, ask):
     web.put("/posts.json", rows())
     ask()
