@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,10 @@ def _told(lines: Iterator[Downloaded]) -> Iterator[Downloaded]:
 def _outcomes(
     wanted: list[Planned], held: Held, journal: Ledger, open_site: OpenSite, plan_again: PlanAgain
 ) -> Iterator[Downloaded]:
-    settled = {key: line_of(row["outcome"], Downloaded) for key, row in journal.rows().items()}
+    settled = {
+        outcome.key: outcome
+        for outcome in (line_of(row, Downloaded) for row in journal.rows().values())
+    }
     lacking = []
     for line in wanted:
         assert line.md5 is not None
@@ -127,19 +130,19 @@ def _still_holds(line: Planned, known: Downloaded, held: Held) -> bool:
 
 def _fetched(lacking: list[Planned], fetcher: Fetcher, journal: Ledger) -> Iterator[Downloaded]:
     """What came of each post; a wall before the whole site settles nothing about any of them."""
-    at_the_wall: list[tuple[Planned, Downloaded]] = []
+    at_the_wall: list[Downloaded] = []
     is_hopeless = False
     for line in lacking:
         if is_hopeless:
             yield _failed(Downloaded(line.id, str(line.md5), None, f"{line.url}: {NOT_TRIED}"))
             continue
         outcome, problem = fetcher.fetch(line)
-        at_the_wall.append((line, outcome))
+        at_the_wall.append(outcome)
         is_hopeless = isinstance(problem, AskedToWait) or (
             is_wall(problem) and len(at_the_wall) >= HOPELESS_AFTER
         )
         if is_hopeless:
-            yield from (_failed(outcome) for _, outcome in at_the_wall)
+            yield from map(_failed, at_the_wall)
             at_the_wall.clear()
         elif not is_wall(problem):
             yield from _settle(at_the_wall, journal)
@@ -151,9 +154,9 @@ def _failed(outcome: Downloaded) -> Downloaded:
     return replace(outcome, state=State.FAILED)
 
 
-def _settle(found: list[tuple[Planned, Downloaded]], journal: Ledger) -> Iterator[Downloaded]:
-    for line, outcome in found:
+def _settle(found: list[Downloaded], journal: Ledger) -> Iterator[Downloaded]:
+    for outcome in found:
         arrived_as_planned = outcome.state is None and outcome.change is None
         if outcome.state is not State.FAILED and not arrived_as_planned:
-            journal.append({"id": line.id, "md5": line.md5, "outcome": asdict(outcome)})
+            journal.append(vars(outcome))
         yield outcome

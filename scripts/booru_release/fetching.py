@@ -129,6 +129,7 @@ def _amending(line: Planned, again: Planned, state: State | None, reason: str | 
         size=again.size,
         url=again.url,
         change=again.change,
+        instead_of=line.md5,
     )
 
 

@@ -72,7 +72,8 @@ class Downloaded:
     """What came of fetching a post's file; `state` is None where it arrived.
 
     The last fields are None unless the post was looked up again and planned anew: then they, and
-    `md5`, are the new plan's. `amended` brings them into the plan.
+    `md5`, are the new plan's, and `instead_of` is the md5 of the old one. `amended` brings them
+    into the plan.
     """
 
     id: int
@@ -83,6 +84,12 @@ class Downloaded:
     size: int | None = None
     url: str | None = None
     change: Change | None = None
+    instead_of: str | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """ID and md5 of the line of the plan that this came of."""
+        return self.id, self.instead_of or self.md5
 
 
 def amended(planned: Planned, downloaded: Downloaded | None) -> Planned:

@@ -387,7 +387,8 @@ def test_a_file_that_the_site_replaced_meanwhile_is_fetched_and_known_to_the_nex
     found = bucket.download([line], never_opened)
     why = "the site replaced the file after its metadata was read"
     size = len(IMAGES[1])
-    assert found == [Downloaded(10, md5(IMAGES[1]), None, why, "png", size, url, Change.NEW)]
+    was = md5(IMAGES[0])
+    assert found == [Downloaded(10, md5(IMAGES[1]), None, why, "png", size, url, Change.NEW, was)]
     assert bucket.incoming() == {f"10.{md5(IMAGES[1])}.png": IMAGES[1]}
 
 
