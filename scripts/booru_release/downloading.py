@@ -78,7 +78,7 @@ def download_bucket(
         lines = [*_told(_outcomes(wanted, held, outcomes, open_site, plan_again))]
         failed = [line for line in lines if line.state is State.FAILED]
         if failed and not accept_failed:
-            write_bytes(failures(journal), b"".join(dump_line(asdict(line)) for line in failed))
+            write_bytes(failures(journal), b"".join(dump_line(vars(line)) for line in failed))
             raise PostsFailed(bucket, failed)
         write_receipt(receipt, lines)
         library.clear_parts(bucket)
