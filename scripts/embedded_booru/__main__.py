@@ -28,6 +28,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     serve.add_argument("--synthetic", type=int, default=0, metavar="N", help="N posts by formula")
     serve.add_argument("--log", type=Path, metavar="FILE", help="append a line a request")
     serve.add_argument("--image-base", default="", metavar="URL", help="put before image paths")
+    serve.add_argument("--mischief", type=Path, metavar="FILE", help="misbehave as it says")
     told = commands.add_parser("truth", help="tell what happened between two days")
     told.add_argument("before", metavar="DAY")
     told.add_argument("after", metavar="DAY")
@@ -50,6 +51,7 @@ def serve(options: argparse.Namespace) -> None:
         log=options.log,
         port=options.port,
         image_base=options.image_base,
+        mischief=options.mischief or (),
     ) as url:
         print(url, flush=True)
         signal.sigwait(ends)

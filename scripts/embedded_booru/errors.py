@@ -30,6 +30,14 @@ class NotADay(BooruProblem, ValueError):
         self.text = text
 
 
+class NotMischief(BooruProblem):
+    """A list of misdeeds makes no sense."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place, self.problem = place, problem
+
+
 class Refusal(BooruProblem):
     """A request is answered with an error, named as the site's own Ruby class."""
 

@@ -41,13 +41,36 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How an answer goes over the wire: by default whole, at once, and under its true length.
+
+    `length` is what Content-Length claims. After `sent` bytes of the body the connection ends if
+    `ends` is set, by a TCP reset if `reset` is; a `silent` answer has no head either. Where
+    `seconds` is set, that many pass between pieces of `piece` bytes.
+    """
+
+    length: int | None = None
+    sent: int | None = None
+    ends: bool = False
+    reset: bool = False
+    silent: bool = False
+    piece: int = 1
+    seconds: float = 0
+
+
+PLAINLY = Delivery()
+
+
+@dataclass(frozen=True)
 class Reply:
-    """What a visitor gets."""
+    """What a visitor gets; `misdeed` names what was done to it on purpose."""
 
     status: int
     body: bytes
     content_type: str = JSON_TYPE
     headers: tuple[tuple[str, str], ...] = ()
+    delivery: Delivery = PLAINLY
+    misdeed: str = ""
 
 
 def to_json(value: Any) -> bytes:  # noqa: ANN401

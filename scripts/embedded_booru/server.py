@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
+from threading import Event
 from typing import Any
 
 from embedded_booru.messages import Reply, Request
@@ -21,6 +23,8 @@ Respond = Callable[[Request], Reply]
 ALWAYS = f"Access-Control-Allow-Origin: *\r\nX-Git-Hash: {'0' * 40}\r\n"
 LARGEST_BODY = 1 << 20
 WITHOUT_LENGTH = (204, 304)
+# To linger for no second makes the end of a connection a reset. Source: socket(7), SO_LINGER.
+AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class BooruServer(ThreadingHTTPServer):
@@ -32,6 +36,8 @@ class BooruServer(ThreadingHTTPServer):
     def __init__(self, port: int, respond: Respond, log: Path | None) -> None:
         self.respond = respond
         self.log = log
+        self.ending = Event()
+        self.resetting: set[socket.socket] = set()
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -48,10 +54,16 @@ class BooruServer(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
         """Forget a connection when it is closed."""
         self._open.discard(request)
-        super().shutdown_request(request)
+        if request in self.resetting:
+            # An orderly end would come before the reset.
+            self.resetting.discard(request)
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def close_connections(self) -> None:
         """End the connections that visitors keep open, so that their threads end."""
+        self.ending.set()
         for connection in list(self._open):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -77,11 +89,13 @@ class Handler(BaseHTTPRequestHandler):
         if request.has_body:
             self._skip_body(headers)
         reply = self.server.respond(request)
-        body = b"" if self.command == "HEAD" else reply.body
+        body = b"" if self.command == "HEAD" else reply.body[: reply.delivery.sent]
         if self.server.log is not None:
             # Before the answer is sent, so that who has the answer finds the line.
-            self._log(self.server.log, reply.status, len(body))
-        self.wfile.write(self._head(reply) + body)
+            self._log(self.server.log, reply, len(body))
+        for piece in self._pieces(reply, body):
+            self.wfile.write(piece)
+        self._end(reply)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
@@ -93,6 +107,23 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.close_connection = True
 
+    def _pieces(self, reply: Reply, body: bytes) -> Iterator[bytes]:
+        """Yield what is sent at once, the head with the first bytes of the body."""
+        delivery = reply.delivery
+        first = delivery.piece if delivery.seconds else len(body)
+        if not delivery.silent:
+            yield self._head(reply) + body[:first]
+        for start in range(first, len(body), delivery.piece):
+            self.server.ending.wait(delivery.seconds)
+            yield body[start : start + delivery.piece]
+
+    def _end(self, reply: Reply) -> None:
+        """End the connection if the answer asks for it, without having announced it."""
+        self.close_connection = self.close_connection or reply.delivery.ends
+        if reply.delivery.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            self.server.resetting.add(self.connection)
+
     def _head(self, reply: Reply) -> bytes:
         lines = [
             f"HTTP/1.1 {reply.status} {_reason(reply.status)}",
@@ -101,19 +132,23 @@ class Handler(BaseHTTPRequestHandler):
             *(f"{name}: {value}" for name, value in reply.headers),
         ]
         if reply.status not in WITHOUT_LENGTH:
-            lines.append(f"Content-Length: {len(reply.body)}")
+            claimed = reply.delivery.length
+            lines.append(f"Content-Length: {len(reply.body) if claimed is None else claimed}")
         if self.close_connection:
             lines.append("Connection: close")
         return ("\r\n".join(lines) + "\r\n" + ALWAYS + "\r\n").encode("latin-1")
 
-    def _log(self, log: Path, status: int, size: int) -> None:
+    def _log(self, log: Path, reply: Reply, size: int) -> None:
         line = {
             "time": time.time(),
             "method": self.command,
             "path": self.path,
-            "status": status,
+            "status": reply.status,
             "bytes": size,
             "user_agent": self.headers.get("User-Agent", ""),
+            "range": self.headers.get("Range", ""),
+            "cut": size < len(reply.body) and self.command != "HEAD",
+            "misdeed": reply.misdeed,
         }
         # One write to a file open for appending: lines of several processes do not mix.
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

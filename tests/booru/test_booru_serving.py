@@ -99,7 +99,10 @@ def test_every_request_is_one_line_of_the_log(visiting, tmp_path):
         # Who has the answer finds the line.
         assert len(lines_of(log)) == 3
     first, second, third = lines_of(log)
-    assert list(first) == ["time", "method", "path", "status", "bytes", "user_agent"]
+    assert list(first) == [
+        *("time", "method", "path", "status", "bytes", "user_agent"),
+        *("range", "cut", "misdeed"),
+    ]
     assert first["path"] == "/posts.json?limit=1"
     assert (first["method"], first["status"], first["user_agent"]) == ("GET", 200, "me/1.0")
     assert first["bytes"] > 1000
