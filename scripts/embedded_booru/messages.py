@@ -45,8 +45,8 @@ class Delivery:
     """How an answer goes over the wire: by default whole, at once, and under its true length.
 
     `length` is what Content-Length claims. After `sent` bytes of the body the connection ends if
-    `ends` is set, by a TCP reset if `reset` is; a `silent` answer has no head either. Where
-    `seconds` is set, that many pass between pieces of `piece` bytes.
+    `ends` is set, by a TCP reset if `reset` is; a `silent` answer has no head either. It begins
+    after `late` seconds; where `seconds` is set, that many pass between pieces of `piece` bytes.
     """
 
     length: int | None = None
@@ -54,6 +54,7 @@ class Delivery:
     ends: bool = False
     reset: bool = False
     silent: bool = False
+    late: float = 0
     piece: int = 1
     seconds: float = 0
 

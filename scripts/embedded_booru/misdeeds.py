@@ -52,14 +52,14 @@ def placeholder(_: Request, __: Honest, /) -> Reply:
 def redirect(request: Request, _: Honest, /, *, to: str, status: int = 302) -> Reply:
     """Lead elsewhere.
 
-    In `to`, {path} is what was asked for, and {authorization} the visitor's own header.
+    In `to`, {path} is what was asked for, {host} where, and {authorization} the visitor's header.
     """
-    sent = quote(request.headers.get("authorization", ""), safe="")
-    return Reply(
-        int(status),
-        b"",
-        headers=(("Location", to.format(path=request.target, authorization=sent)),),
-    )
+    words = {
+        "path": request.target,
+        "host": request.headers.get("host", ""),
+        "authorization": quote(request.headers.get("authorization", ""), safe=""),
+    }
+    return Reply(int(status), b"", headers=(("Location", to.format(**words)),))
 
 
 def as_of(request: Request, honest: Honest, /, *, day: str) -> Reply:
@@ -99,6 +99,11 @@ def truncate(request: Request, honest: Honest, /) -> Reply:
 def alter(request: Request, honest: Honest, /) -> Reply:
     """Send as many bytes as promised, one of them another."""
     return altered(honest(request))
+
+
+def late(request: Request, honest: Honest, /, *, seconds: float) -> Reply:
+    """Be silent for so long, then answer."""
+    return replace(honest(request), delivery=Delivery(late=float(seconds)))
 
 
 def drip(request: Request, honest: Honest, /, *, piece: int = 1, seconds: float = 0.5) -> Reply:
@@ -160,5 +165,6 @@ ON_THE_WAY: dict[str, Misdeed] = {
     "wrong_length": wrong_length,
     "truncate": truncate,
     "alter": alter,
+    "late": late,
     "drip": drip,
 }

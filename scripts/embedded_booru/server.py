@@ -110,6 +110,8 @@ class Handler(BaseHTTPRequestHandler):
     def _pieces(self, reply: Reply, body: bytes) -> Iterator[bytes]:
         """Yield what is sent at once, the head with the first bytes of the body."""
         delivery = reply.delivery
+        if delivery.late:
+            self.server.ending.wait(delivery.late)
         first = delivery.piece if delivery.seconds else len(body)
         if not delivery.silent:
             yield self._head(reply) + body[:first]

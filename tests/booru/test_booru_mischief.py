@@ -170,6 +170,7 @@ def test_a_placeholder_is_a_picture(suffering, image):
         ("//elsewhere.example{path}", "//elsewhere.example{path}"),
         ("/data{path}", "/data{path}"),
         ("{path}", "{path}"),
+        ("//{host}/data{path}", "//{host}/data{path}"),
         ("/x?key={authorization}", "/x?key=Basic%20c2VjcmV0"),
     ],
 )
@@ -177,7 +178,9 @@ def test_a_redirect_leads_where_it_is_told(suffering, image, to, location):
     with suffering("redirect", "^/original/", to=to) as visitor:
         answer = visitor.get(image[0], Authorization="Basic c2VjcmV0")
     assert answer.status == 302
-    assert answer.headers["Location"] == location.format(path=image[0])
+    assert answer.headers["Location"] == location.format(
+        path=image[0], host=visitor.url.removeprefix("http://")
+    )
 
 
 def test_another_day_may_come_while_one_asks(visiting, site):
@@ -240,6 +243,13 @@ def test_one_byte_is_another(suffering, image):
         got = visitor.get(address).body
     assert len(got) == len(content)
     assert sum(ours != theirs for ours, theirs in zip(got, content, strict=True)) == 1
+
+
+def test_an_answer_comes_late(suffering, image):
+    start = time.monotonic()
+    with suffering("late", seconds=0.1) as visitor:
+        assert visitor.get(image[0]).body == image[1]
+    assert time.monotonic() - start >= 0.1
 
 
 def test_a_body_drips(suffering, image):
