@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from embedded_booru.misdeeds import Honest, Misdeed, altered
 
 PART = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 DEPTH = 100_000
-MARK = "the value in question"
+MARK = "the text with the number {}"
 
 
 def part_shifted(request: Request, honest: Honest, /, *, by: int = -1) -> Reply:
@@ -64,25 +64,32 @@ def json_repeated(request: Request, honest: Honest, /) -> Reply:
     return _with_rows(honest(request), lambda rows: [*rows, *rows])
 
 
-def json_field(
-    request: Request,
-    honest: Honest,
-    /,
-    *,
-    field: str,
-    text: str | None = None,
-    only: int | None = None,
+def json_fields(
+    request: Request, honest: Honest, /, *, rows: Mapping[str, Mapping[str, str | None]]
 ) -> Reply:
-    """Put a text that need not be JSON in a field of each row, or of one ID; no text: no field."""
+    """Put texts that need not be JSON in fields of rows; None takes a field away.
+
+    `rows` gives the fields of an ID, or of all others under "*".
+    """
+    texts: list[str] = []
 
     def changed(row: dict[str, Any]) -> dict[str, Any]:
-        if only is not None and row.get("id") != only:
-            return row
-        kept = {name: value for name, value in row.items() if name != field}
-        return kept if text is None else {**row, field: MARK}
+        fields = rows.get(str(row.get("id")), rows.get("*", {}))
+        marks = {name: text and _mark(text, texts) for name, text in fields.items()}
+        taken = {name for name, text in fields.items() if text is None}
+        return {name: value for name, value in {**row, **marks}.items() if name not in taken}
 
-    reply = _with_rows(honest(request), lambda rows: list(map(changed, rows)))
-    return replace(reply, body=reply.body.replace(to_json(MARK), str(text).encode()))
+    reply = _with_rows(honest(request), lambda found: list(map(changed, found)))
+    body = reply.body
+    for number, text in enumerate(texts):
+        body = body.replace(to_json(MARK.format(number)), text.encode())
+    return replace(reply, body=body)
+
+
+def _mark(text: str, texts: list[str]) -> str:
+    """Return what stands for a text that comes into the JSON only in the end."""
+    texts.append(text)
+    return MARK.format(len(texts) - 1)
 
 
 def _part(reply: Reply) -> tuple[int, int, int]:
@@ -119,5 +126,5 @@ ABOUT_ROWS: dict[str, Misdeed] = {
     "json_wrapped": json_wrapped,
     "json_deep": json_deep,
     "json_repeated": json_repeated,
-    "json_field": json_field,
+    "json_fields": json_fields,
 }
