@@ -61,7 +61,9 @@ class Corpus:
         rules = [{"path": "^/posts[.]json", "do": "json_fields", "rows": told}]
         for post, case in self.cases.items():
             if with_failing or not case.fails:
-                rules += [{"path": f"/{self.md5[post]}[.]", **rule} for rule in case.rules]
+                rules += [
+                    {"path": f"^/original/.*/{self.md5[post]}[.]", **rule} for rule in case.rules
+                ]
             if case.later:
                 files = f"/({self.md5[post]}|{self.newer_md5.get(post, 'none')})[.]"
                 path = f"{files}|^/posts/{post}[.]json"
