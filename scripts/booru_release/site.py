@@ -5,6 +5,7 @@ above ID, in descending order.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +88,17 @@ def parsed(body: bytes, place: str) -> Json:
     """The JSON value of a raw answer.
 
     Raises:
-        UnexpectedAnswer: it is no JSON, or nested beyond reason.
+        UnexpectedAnswer: it is no JSON, nested beyond reason, or has a number that is none.
     """
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UnexpectedAnswer(place, f"answers broken JSON ({error})") from error
+
+
+def _finite(text: str) -> float:
+    """A number; NaN and Infinity are none in JSON, and what is as large would be written as one."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number")
+    return value

@@ -16,7 +16,7 @@ from .files import (
     write_lines,
 )
 from .metadata import TABLES, Row, Snapshot, bucket_file, table_file
-from .posts import end_of_day, parse_post
+from .posts import MalformedPost, end_of_day, parse_post
 from .settings import settings_hash
 from .site import Site
 from .site_problems import UnexpectedAnswer
@@ -38,6 +38,7 @@ def snapshot_site(
     Raises:
         NoPosts: no post is as old as the release.
         SiteProblem: the site is down, refuses, or answers what it may not.
+        MalformedPost: a post is none; the next run asks for it again.
     """
     metadata, last_upload = receipt.parent, settings["last_upload"]
     raw = raw_site(metadata, settings)
@@ -69,10 +70,15 @@ def write_snapshot(raw: RawSite, metadata: Path, *, buckets: int, last_upload: s
 
 def _last_id(raw: RawSite, last_upload: str) -> int:
     end, last = end_of_day(last_upload), 0
-    for _, found in raw.posts():
-        for post_id, row in found.items():
-            if parse_post(row).created_at < end:
-                last = post_id
+    for window, found in raw.posts():
+        try:
+            in_time = [
+                post_id for post_id, row in found.items() if parse_post(row).created_at < end
+            ]
+        except MalformedPost:
+            raw.forget(window)
+            raise
+        last = max(in_time, default=last)
     if not last:
         raise UnexpectedAnswer(str(raw.folder), f"no post was uploaded until {last_upload}")
     return last

@@ -51,6 +51,11 @@ class RawSite:
         """Where the answers of a window or page are kept."""
         return self.folder / table / f"{start:012d}.jsonl.gz"
 
+    def forget(self, window: range) -> None:
+        """Remove the answers of a window, so that the next walk asks for its posts again."""
+        for table in ("posts", "confirmed"):
+            self.file(table, window.start).unlink(missing_ok=True)
+
     def _rows(self, table: str, start: int, window: range) -> dict[int, Row]:
         file = self.file(table, start)
         if table == "confirmed" and not file.is_file():

@@ -155,6 +155,9 @@ def test_what_is_no_list_of_rows_is_refused(body):
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"9" * 5000,
+        b'[{"id":7,"score":NaN}]',
+        b'[{"id":7,"score":-Infinity}]',
+        b'[{"id":7,"score":1e999}]',
     ],
 )
 def test_what_is_no_json_is_refused(body):

@@ -197,6 +197,15 @@ def test_a_post_without_an_upload_time_is_named(written, created_at):
         written({"id": 3, "created_at": created_at})
 
 
+def test_what_held_a_post_that_is_none_is_asked_for_again_and_nothing_else(written, tmp_path):
+    raw = RawSite(tmp_path / "raw")
+    bad, good = raw.file("posts", 1), raw.file("posts", 1001)
+    write_bytes(good, gzip.compress(b"[]\n"))
+    with pytest.raises(MalformedPost):
+        written({"id": 3, "created_at": "yesterday"})
+    assert (bad.exists(), good.exists()) == (False, True)
+
+
 def test_a_damaged_answer_is_named(written, tmp_path):
     written(post(1), post(2))
     kept = tmp_path / "raw" / "posts" / "000000000001.jsonl.gz"
