@@ -129,7 +129,7 @@ def at(port: int, corpus: Path, cache: Path, *, day: str, log: Path, mischief=()
 def impatient(port: int, **more) -> dict:
     """A source that waits for nothing longer than it must."""
     about = {"kind": "danbooru", "url": f"http://127.0.0.1:{port}", "contact": "tests@example.org"}
-    patience = {"attempts": 3, "retry_wait": 0.01, "throttled_wait": 0.02, "timeout": 1}
+    patience = {"attempts": 3, "retry_wait": 0.01, "throttled_wait": 0.02, "timeout": 2}
     return {**about, **patience, "requests_per_second": None, **more}
 
 

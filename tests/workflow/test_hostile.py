@@ -51,7 +51,7 @@ PASSING = [
     Case((do("alter", 1),)),
     Case((do("placeholder", 1),)),
     Case((do("drip", 1, piece=100),)),
-    Case((do("late", 1, seconds=3),)),
+    Case((do("late", 1, seconds=5),)),
     Case((do("error", 1, status=206),)),
     Case((do("redirect", 1, to="/data{path}"),)),
     Case((do("redirect", 1, to="//{host}/data{path}", status=307),)),
@@ -97,7 +97,7 @@ FAILING = [
     Case((do("reset_midway"),), fails="the answer broke off (3 attempts)"),
     Case((do("cut"),), fails="the answer broke off (3 attempts)"),
     Case((do("drip", piece=100),), fails="too slow (3 attempts)"),
-    Case((do("late", seconds=3),), fails="too slow (3 attempts)"),
+    Case((do("late", seconds=5),), fails="too slow (3 attempts)"),
     Case((do("challenge"),), fails="refuses (HTTP 403)"),
     Case((do("error", status=403),), fails="refuses (HTTP 403)"),
     Case((do("redirect", to=ELSEWHERE),), fails=f"{ELSEWHERE}: is not on a configured host"),
@@ -323,7 +323,7 @@ BAD_LISTS = [
     (do("wrong_length", by=-10), "answers broken JSON"),
     (do("redirect", to=ELSEWHERE), "is not on a configured host"),
     (do("drip"), "too slow (3 attempts)"),
-    (do("late", seconds=3), "too slow (3 attempts)"),
+    (do("late", seconds=5), "too slow (3 attempts)"),
 ]
 LISTS = "^/[a-z_]+[.]json"
 
