@@ -118,8 +118,9 @@ class Transfer:
     @contextmanager
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         """The answer at the end of all redirects, each of which takes from the budget."""
+        asked = url
         for _ in range(1 + MOST_REDIRECTS):
-            self._refuse_foreign(url)
+            self._refuse_foreign(url, asked)
             with self.budget.slot():
                 answer = self._connections.get(url, {**self._headers(url), **headers})
             try:
@@ -130,7 +131,7 @@ class Transfer:
             finally:
                 self._connections.release(answer, url)
             url = joined(url, location)
-        raise SiteDown(url, f"redirected more than {MOST_REDIRECTS} times")
+        raise SiteDown(asked.split("?")[0], f"redirected more than {MOST_REDIRECTS} times")
 
     def _headers(self, url: str) -> dict[str, str]:
         known = credentials()
@@ -139,10 +140,14 @@ class Transfer:
             return {**self._agent, "Authorization": basic(*known)}
         return self._agent
 
-    def _refuse_foreign(self, url: str) -> None:
+    def _refuse_foreign(self, url: str, asked: str) -> None:
         scheme, host = urlsplit(url)[:2]
-        if scheme not in {"http", "https"} or host not in self._hosts:
+        if scheme in {"http", "https"} and host in self._hosts:
+            return
+        if url == asked:
             raise ForeignAddress(url, "is not on a configured host")
+        what = f"leads to {url}, which is not on a configured host"
+        raise ForeignAddress(asked.split("?")[0], what)
 
 
 def joined(base: str, address: str) -> str:
@@ -172,7 +177,10 @@ def _refuse_errors(answer: Answer) -> None:
     if status == 429 or status >= 500:
         after = asked_wait(answer.headers) if status in {429, 503} else None
         raise TryAgain(f"HTTP {status}", status=status, after=after)
-    raise SiteRefuses(answer.place, status, f"refuses (HTTP {status})")
+    # Source: Cloudflare's documentation of challenge pages.
+    is_challenge = answer.headers.get("cf-mitigated") == "challenge"
+    what = "asks for a proof of being human" if is_challenge else "refuses"
+    raise SiteRefuses(answer.place, status, f"{what} (HTTP {status})")
 
 
 def _json_body(answer: Answer) -> bytes:

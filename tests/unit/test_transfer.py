@@ -448,12 +448,20 @@ def test_a_redirect_loop_ends(web, ask):
     assert len(web.asked) == 6
 
 
+def test_a_challenge_before_a_file_is_named(web, fetch):
+    shield = Reply(403, b"<p>a moment", "text/html", {"cf-mitigated": "challenge"})
+    web.put("/7.png", shield)
+    with pytest.raises(SiteRefuses, match=r"/7.png: asks for a proof of being human \(HTTP 403\)"):
+        fetch()
+    assert len(web.asked) == 1
+
+
 def test_a_redirect_to_a_foreign_host_is_refused(web, elsewhere, fetch, tmp_path):
     web.put("/7.png", redirect(f"{elsewhere.url}/7.png"))
     with pytest.raises(ForeignAddress) as problem:
         fetch()
     assert str(problem.value) == (
-        f"{elsewhere.url}/7.png: is not on a configured host\n"
+        f"{web.url}/7.png: leads to {elsewhere.url}/7.png, which is not on a configured host\n"
         "  hint: if images really live there, add the host to source.image_hosts"
     )
     assert elsewhere.asked == []

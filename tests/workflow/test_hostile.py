@@ -98,9 +98,12 @@ FAILING = [
     Case((do("cut"),), fails="the answer broke off (3 attempts)"),
     Case((do("drip", piece=100),), fails="too slow (3 attempts)"),
     Case((do("late", seconds=5),), fails="too slow (3 attempts)"),
-    Case((do("challenge"),), fails="refuses (HTTP 403)"),
+    Case((do("challenge"),), fails="asks for a proof of being human (HTTP 403)"),
     Case((do("error", status=403),), fails="refuses (HTTP 403)"),
-    Case((do("redirect", to=ELSEWHERE),), fails=f"{ELSEWHERE}: is not on a configured host"),
+    Case(
+        (do("redirect", to=ELSEWHERE),),
+        fails=f"leads to {ELSEWHERE}, which is not on a configured host",
+    ),
     Case((do("redirect", to="//elsewhere.example{path}"),), fails="is not on a configured host"),
     Case((do("redirect", to=f"{ELSEWHERE}?{{authorization}}"),), fails="not on a configured host"),
     Case((do("redirect", to="{path}"),), fails="redirected more than 5 times"),
@@ -315,7 +318,7 @@ BAD_LISTS = [
     (do("json_fields", rows={"4": {"id": '"../../4"'}}), "the ID is '../../4'"),
     (do("json_fields", rows={"4": {"created_at": '"soon"'}}), "post: 4: uploaded at 'soon'"),
     (do("page"), "answers text/html instead of JSON"),
-    (do("challenge"), "refuses (HTTP 403)"),
+    (do("challenge"), "asks for a proof of being human (HTTP 403)"),
     (do("error", status=503), "HTTP 503 (3 attempts)"),
     (do("reset"), "no answer (3 attempts)"),
     (do("cut"), "the answer broke off (3 attempts)"),
@@ -406,7 +409,7 @@ def test_a_release_that_cannot_read_its_site_says_why_and_goes_on_later(workshop
 
 WALLS = [
     (do("page"), "a web page in place of the file (3 attempts)"),
-    (do("challenge"), "refuses (HTTP 403)"),
+    (do("challenge"), "asks for a proof of being human (HTTP 403)"),
     (do("error", status=503), "HTTP 503 (3 attempts)"),
 ]
 
