@@ -1,8 +1,8 @@
-"""Look after a release: what became of each post; is every file as published; put it right if not.
+"""Look after a release: its accounts; is every file as published; put right, and take back.
 
 in:   releases/{release}/stage, releases/library; accounts_2019: the receipts that there are
-out:  verify_2019  repair_2019        what they find is in releases/{release}/logs
-      accounts_2019                   releases/{release}/report/accounts.txt
+out:  verify_2019  repair_2019  withdraw_2019        what they find is in releases/{release}/logs
+      accounts_2019                                  releases/{release}/report/accounts.txt
 """
 
 for release in RELEASES:
@@ -20,6 +20,7 @@ for release in RELEASES:
         params:
             folder=f"releases/{release}",
             release=release,
+            withdrawals=config["withdrawals"],
         script:
             "../scripts/verify_release.py"
 
@@ -55,3 +56,18 @@ for release in RELEASES:
             buckets=lookup("buckets", within=config),
         script:
             "../scripts/accounts_release.py"
+
+    rule:
+        """Issue finished releases anew without the posts that are withdrawn on request."""
+        name:
+            f"withdraw_{release}"
+        log:
+            f"releases/{release}/logs/withdraw_release/withdraw.log",
+        conda:
+            "../envs/release.yaml"
+        threads: 8
+        params:
+            release=release,
+            withdrawals=config["withdrawals"],
+        script:
+            "../scripts/withdraw_release.py"

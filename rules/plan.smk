@@ -10,6 +10,7 @@ rule plan_bucket:
     input:
         snapshot="releases/{release}/metadata/snapshot.json",
         settings="releases/{release}/settings/plan.json",
+        withdrawals="releases/{release}/settings/withdrawals.json",
         previous=receipt_before("checksum"),
     output:
         receipt="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
@@ -17,5 +18,7 @@ rule plan_bucket:
         "releases/{release}/logs/plan_bucket/{bucket}.log",
     conda:
         "../envs/release.yaml"
+    params:
+        buckets=lookup("buckets", within=config),
     script:
         "../scripts/plan_bucket.py"

@@ -1,6 +1,6 @@
 """Read the site's metadata for one release, once; it is frozen from then on.
 
-in:   releases/{release}/settings/snapshot.json
+in:   releases/{release}/settings/snapshot.json   releases/{release}/settings/withdrawals.json
 out:  releases/{release}/metadata/snapshot.json        beside it the tables, and posts/ by bucket
 """
 
@@ -9,6 +9,7 @@ rule snapshot_site:
     """Read the site's metadata for one release."""
     input:
         settings="releases/{release}/settings/snapshot.json",
+        withdrawals="releases/{release}/settings/withdrawals.json",
     output:
         snapshot="releases/{release}/metadata/snapshot.json",
     log:

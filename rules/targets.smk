@@ -57,5 +57,7 @@ rule refuse_unknown_release:
     output:
         "{verb}_{unknown}",
     wildcard_constraints:
-        verb="|".join(["release", "publish", "verify", "repair", "accounts", "diff", *SUBSETS]),
+        verb="|".join(
+            ["release", "publish", "verify", "repair", "withdraw", "accounts", "diff", *SUBSETS]
+        ),
         unknown="[^/]+",

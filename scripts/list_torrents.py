@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from booru_release import jobs, staging, torrents
+from booru_release import jobs, staging, torrents, withdrawing
 
 with jobs.logged(snakemake.log):
     tree = staging.Tree(
@@ -12,4 +12,5 @@ with jobs.logged(snakemake.log):
         buckets=snakemake.params.buckets,
         subsets=tuple(snakemake.params.subsets),
     )
+    withdrawing.refuse_still_served(tree.releases, tree.release, tree.earlier)
     torrents.save_facts(Path(snakemake.output.table), tree.active_torrents())

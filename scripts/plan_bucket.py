@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from booru_release import jobs, planning
+from booru_release import jobs, planning, settings
 from booru_release.files import read_json
 
 with jobs.logged(snakemake.log):
-    previous = snakemake.input.previous
+    previous, bucket = snakemake.input.previous, snakemake.wildcards.bucket
+    withdrawn = settings.withdrawn_in(
+        Path(snakemake.input.withdrawals), bucket, snakemake.params.buckets
+    )
     planning.plan_bucket(
         Path(snakemake.input.snapshot).parent,
-        snakemake.wildcards.bucket,
+        bucket,
         previous=Path(previous) if previous else None,
-        rules=planning.Rules.of(read_json(Path(snakemake.input.settings))),
+        rules=planning.Rules.of(read_json(Path(snakemake.input.settings)), withdrawn),
         receipt=Path(snakemake.output.receipt),
     )

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from booru_release import jobs, snapshot, sources
+from booru_release import jobs, snapshot, sources, withdrawn
 from booru_release.configuration import Source
 from booru_release.files import read_json
 
@@ -13,4 +13,7 @@ with jobs.logged(snakemake.log):
         settings=read_json(Path(snakemake.input.settings)),
         release=snakemake.wildcards.release,
         receipt=Path(snakemake.output.snapshot),
+        redaction=withdrawn.redaction_of(
+            Path("releases"), read_json(Path(snakemake.input.withdrawals))
+        ),
     )

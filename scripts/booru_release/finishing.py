@@ -7,6 +7,7 @@ from typing import Any
 
 from . import __version__
 from .files import dump_json, read_json, sha256_of, write_bytes
+from .revisions import read_revision
 from .staging import Tree, stage_release
 
 # What decides bytes; a test holds them against the pinned versions.
@@ -46,7 +47,7 @@ def describe_release(
     return {
         "name": name,
         "release": tree.release,
-        "revision": 1,
+        "revision": read_revision(tree.folder).number,
         "last_upload": settings["snapshot"]["last_upload"],
         "last_id": figures["last_id"],
         "buckets": tree.buckets,
@@ -60,6 +61,11 @@ def describe_release(
         "torrents": {
             torrent.name: torrent.infohash or torrent.infohash_v2
             for torrent in tree.active_torrents()
+        },
+        "superseded": {
+            name: infohash
+            for release in (*tree.earlier, tree.release)
+            for name, infohash in read_revision(tree.releases / release).superseded.items()
         },
         "index": _index(tree),
         "software": {"booru-release": __version__, **{tool: version(tool) for tool in TOOLS}},

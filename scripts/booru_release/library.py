@@ -72,7 +72,7 @@ class Ledger:
         """The newest row of each post ID and md5."""
         if not self.path.is_file():
             return {}
-        rows = (_row(line) for line in self.path.read_bytes().splitlines())
+        rows = (row_of(line) for line in self.path.read_bytes().splitlines())
         return {(row["id"], row["md5"]): row for row in rows if row is not None}
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -87,7 +87,8 @@ class Ledger:
         self.path.unlink(missing_ok=True)
 
 
-def _row(line: bytes) -> dict[str, Any] | None:
+def row_of(line: bytes) -> dict[str, Any] | None:
+    """The row of a ledger's line; None for one that a loss of power tore."""
     try:
         row = json.loads(line)
     except ValueError:

@@ -18,7 +18,7 @@ ROWS_AT_A_TIME = 50_000
 MANIFEST = pa.schema(
     [
         pa.field("id", pa.int64(), nullable=False),
-        pa.field("bucket", pa.string(), nullable=False),
+        pa.field("bucket", pa.string()),
         pa.field("state", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("file_ext", pa.string()),
@@ -55,14 +55,10 @@ class WrongSum(ReleaseProblem):
 
 def manifest_row(record: Record, buckets: int) -> dict[str, Any]:
     """A post's row in the manifest; a withdrawn post's says nothing but that."""
-    row: dict[str, Any] = {
-        "id": record.id,
-        "bucket": f"{record.id % buckets:04d}",
-        "state": record.state.value,
-        "reason": record.reason,
-    }
+    row: dict[str, Any] = {"id": record.id, "state": record.state.value}
     if record.state is State.WITHDRAWN:
         return row
+    row |= {"bucket": f"{record.id % buckets:04d}", "reason": record.reason}
     row |= {"file_ext": record.file_ext, "rating": record.rating, "md5": record.md5}
     if record.state is State.PUBLISHED:
         file = record.files[0]

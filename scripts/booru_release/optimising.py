@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .files import UnreadableFile, sha256_of, sync_folder, write_bytes
 from .filetypes import IMAGE_EXTENSIONS, IMAGE_TYPES, sniff
+from .forgetting import forget_unpublished
 from .library import Library
 from .lossless import optimise
 from .pictures import Picture, TooLarge, Undecodable, examine
@@ -60,6 +61,9 @@ def optimise_bucket(
     with step.library.locked(step.bucket):
         lines = [*_lines(planned, arrived, before, step)]
         _clear_incoming(planned, step)
+        for line in planned:
+            if line.is_tombstone:
+                forget_unpublished(step.library, step.bucket, line.id)
         write_receipt(receipt, lines)
     new = sum(line.first_release == step.release for line in lines)
     logger.info("%s: %d files, %d new", step.bucket, len(lines), new)

@@ -1,15 +1,15 @@
 """What a release must hold of a bucket, against the release before it."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .files import read_json
 from .filetypes import EXTENSIONS
-from .metadata import posts_of
+from .metadata import posts_of, read_snapshot
 from .posts import Post, end_of_day, parse_post
-from .receipts import Change, Planned, Record, State, lines_by_id, write_receipt
+from .receipts import Change, Planned, Record, State, lines_by_id, tombstone, write_receipt
 
 WHY = {
     Change.NEW: "no release before has published it",
@@ -20,15 +20,20 @@ WHY = {
 
 @dataclass(frozen=True)
 class Rules:
-    """What belongs to a release: uploads before `end`, deleted posts only if asked for."""
+    """What belongs to a release: uploads before `end`, deleted posts only if asked for.
+
+    `withdrawn` are the IDs of the bucket's posts that are withdrawn on request.
+    """
 
     end: datetime.datetime
     fetch_deleted: bool
+    withdrawn: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, settings: dict[str, object]) -> "Rules":
-        """The rules that the plan's settings describe."""
-        return cls(end_of_day(str(settings["last_upload"])), bool(settings["fetch_deleted"]))
+    def of(cls, settings: dict[str, object], withdrawn: Iterable[int] = ()) -> "Rules":
+        """The rules that the plan's settings describe, and the posts that are withdrawn."""
+        end, fetch_deleted = end_of_day(str(settings["last_upload"])), settings["fetch_deleted"]
+        return cls(end, bool(fetch_deleted), frozenset(withdrawn))
 
 
 def plan_bucket(
@@ -40,7 +45,22 @@ def plan_bucket(
     """
     before = lines_by_id(previous, Record)
     now = {row["id"]: parse_post(row) for row in posts_of(metadata, bucket)}
-    write_receipt(receipt, plan_posts(now, before, rules))
+    gone = _tombstones(metadata, before, rules.withdrawn)
+    # A post that a snapshot of before its withdrawal still has is none for the plan.
+    lines = [line for line in plan_posts(now, before, rules) if line.id not in gone]
+    write_receipt(receipt, [*lines, *map(tombstone, gone)])
+
+
+def _tombstones(
+    metadata: Path, before: dict[int, Record], withdrawn: frozenset[int]
+) -> frozenset[int]:
+    """The withdrawn posts that the release has IDs for, also where the site never had a post."""
+    if not withdrawn:
+        return withdrawn
+    last_id = read_snapshot(metadata / "snapshot.json").last_id
+    return frozenset(
+        post_id for post_id in withdrawn if post_id <= last_id or post_id in before
+    )
 
 
 def plan_again(post: Post, *, settings: Path, previous: Path | None) -> Planned:

@@ -51,6 +51,11 @@ def id_of(row: object) -> int:
     return value
 
 
+def md5_in(row: Mapping[str, Any]) -> str | None:
+    """The md5 of a row, None where it has none."""
+    return _matching(MD5, row.get("md5"))
+
+
 def parse_post(row: Mapping[str, Any]) -> Post:
     """A post from its object in /posts.json, of today or of 2018.
 
@@ -64,7 +69,7 @@ def parse_post(row: Mapping[str, Any]) -> Post:
         id=post_id,
         created_at=parse_time(row.get("created_at"), post_id),
         rating=_matching(RATING, row.get("rating")) or "?",
-        md5=_matching(MD5, row.get("md5")),
+        md5=md5_in(row),
         file_ext=_matching(EXTENSION, row.get("file_ext")),
         size=_size(row.get("file_size")),
         url=row["file_url"] if isinstance(row.get("file_url"), str) else None,

@@ -56,6 +56,11 @@ class Planned:
     first_release: str | None
 
     @property
+    def is_tombstone(self) -> bool:
+        """Whether the post is withdrawn on request: nothing of it may be in any product."""
+        return self.reason == ON_REQUEST
+
+    @property
     def is_fetched(self) -> bool:
         """Whether the release needs the post's file, and no release before has it."""
         return self.state is None and self.change in FETCHED
@@ -65,6 +70,22 @@ class Planned:
         assert self.md5 is not None
         assert self.file_ext is not None
         return bucket, self.id, self.md5, self.file_ext
+
+
+def tombstone(post_id: int) -> Planned:
+    """The line of a post that is withdrawn on request: it says only that."""
+    return Planned(
+        id=post_id,
+        change=Change.GONE,
+        state=State.WITHDRAWN,
+        reason=ON_REQUEST,
+        rating=None,
+        file_ext=None,
+        md5=None,
+        size=None,
+        url=None,
+        first_release=None,
+    )
 
 
 @dataclass(frozen=True)

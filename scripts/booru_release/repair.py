@@ -17,11 +17,13 @@ from .files import read_json, write_bytes
 from .lossless import optimise
 from .receipts import Downloaded, Planned, Published, Record, amended, lines_by_id
 from .rescaling import Look
+from .revisions import left_out
 from .site import Site
 from .snapshot import raw_site, write_snapshot
 from .sources import open_site
 from .staging import Staged, Tree, all_files, place
 from .verification import NotBuilt, examine_stage, has_digest, is_link, trusted_sums
+from .withdrawn import redaction_of
 
 logger = logging.getLogger(__name__)
 
@@ -233,5 +235,6 @@ def _remade_table(staged: Staged, workshop: Workshop) -> bytes:
             Path(folder),
             buckets=tree.buckets,
             last_upload=workshop.snapshot_settings["last_upload"],
+            redaction=redaction_of(tree.releases, left_out(tree.folder)),
         )
         return (Path(folder) / staged.source.name).read_bytes()

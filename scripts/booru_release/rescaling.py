@@ -85,7 +85,11 @@ def rescale_bucket(
     before = lines_by_id(previous, Derived)
     with step.library.locked(step.bucket):
         lines = {line.id: line for line in _lines(planned, originals, before, step)}
-        left = [_left(line) for line in before.values() if line.id not in lines]
+        left = [
+            _left(line)
+            for line in before.values()
+            if line.id not in lines and not _is_withdrawn(line, planned)
+        ]
         write_receipt(receipt, [*lines.values(), *left])
     new = sum(line.first_release == step.release for line in lines.values())
     logger.info("%s: %d images, %d new, %d left", step.bucket, len(lines), new, len(left))
@@ -121,6 +125,10 @@ def _held(
 def _target(original: Original, step: Step) -> Path:
     name = derived_name(original.id, original.md5, step.look.format)
     return step.library.derived(step.look.name, step.look.settings, step.bucket, name)
+
+
+def _is_withdrawn(line: Derived, planned: dict[int, Planned]) -> bool:
+    return line.id in planned and planned[line.id].is_tombstone
 
 
 def _left(line: Derived) -> Derived:

@@ -11,10 +11,12 @@ from typing import IO, Any
 from .configuration import previous_of
 from .errors import ReleaseProblem
 from .files import dump_json, read_json, write_bytes
-from .settings import frozen_differences
+from .revisions import finished_releases, pending
+from .settings import frozen_differences, withdrawals_file
+from .withdrawals import read_withdrawals
 
 # Targets without a product: what they found is all that they make.
-SAY_WHAT_THEY_FOUND = {"verify_release", "repair_release"}
+SAY_WHAT_THEY_FOUND = {"verify_release", "repair_release", "withdraw_release"}
 ONLY_LOOK = "accounts_"
 
 # Open for the life of the process: the lock is gone when it is, however it ends.
@@ -58,7 +60,7 @@ def announce(
     config: Mapping[str, Any], folder: Path, releases: Sequence[str], logger: logging.Logger
 ) -> None:
     """Say what a finished release no longer follows, and what an open one will fetch."""
-    for sentence in frozen_differences(config, folder):
+    for sentence in (*frozen_differences(config, folder), *still_served(config, folder)):
         logger.warning(sentence)
     for release in releases:
         before = previous_of(config, release)
@@ -69,6 +71,19 @@ def announce(
                 f"release {release} fetches {found['posts_to_fetch']:,} posts, "
                 f"{found['bytes_to_fetch']:,} bytes, says diff_{before}_{release}"
             )
+
+
+def still_served(config: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """A sentence for each withdrawn post that a finished release was issued with."""
+    ids = [withdrawal.id for withdrawal in read_withdrawals(withdrawals_file(config, folder))]
+    for release in finished_releases(folder) if ids else ():
+        last_id = read_json(folder / release / "release.json")["last_id"]
+        for post_id in pending(folder / release, ids):
+            if post_id <= last_id:
+                yield (
+                    f"post {post_id} is withdrawn and release {release} still has it: "
+                    f"snakemake withdraw_{release}"
+                )
 
 
 def finish(folder: Path, releases: Sequence[str], logger: logging.Logger) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from .configuration import in_order
 from .errors import ReleaseProblem
 from .files import check_writable, dump_json, read_json, write_if_changed
+from .withdrawals import read_withdrawals
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +77,10 @@ def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: P
 
     Raises:
         FixedBuckets: the library was made with another number of buckets.
+        BadWithdrawals: the list of withdrawals has a line that is none.
     """
     check_writable(folder)
+    withdrawn = [post.id for post in read_withdrawals(withdrawals_file(config, folder))]
     library = folder / "library" / "library.json"
     if library.is_file() and read_json(library)["buckets"] != config["buckets"]:
         raise FixedBuckets(library.parent, read_json(library)["buckets"], config["buckets"])
@@ -86,9 +89,23 @@ def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: P
         steps = settings_of(config, release)
         for step, values in {**steps, "release": steps}.items():
             write_if_changed(folder / release / "settings" / f"{step}.json", dump_json(values))
+        # Apart from the others: these IDs must not be in release.json.
+        write_if_changed(folder / release / "settings" / "withdrawals.json", dump_json(withdrawn))
     for release in config["releases"]:
         publishing = folder / release / "settings" / "publish.json"
         write_if_changed(publishing, dump_json(dict(config["staging"])))
+
+
+def withdrawals_file(config: Mapping[str, Any], folder: Path) -> Path:
+    """The list of withdrawals, counted from the folder in which `releases/` is."""
+    return folder.parent / str(config.get("withdrawals", "withdrawals.jsonl"))
+
+
+def withdrawn_in(withdrawals: Path, bucket: str, buckets: int) -> frozenset[int]:
+    """The posts of a bucket that are withdrawn, by the file that `write_settings` wrote."""
+    return frozenset(
+        post_id for post_id in read_json(withdrawals) if post_id % buckets == int(bucket)
+    )
 
 
 def open_releases(config: Mapping[str, Any], folder: Path) -> list[str]:

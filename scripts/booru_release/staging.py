@@ -9,6 +9,7 @@ from pathlib import Path
 from .checksums import records_of
 from .distribution import METADATA, replaced_path
 from .errors import ReleaseProblem
+from .feed import FEED, FEED_FILES, feed_folder
 from .files import exchange, replace_file, sha256_of
 from .metadata import read_snapshot, table_file
 from .receipts import Published, Record
@@ -153,8 +154,11 @@ def stage_release(tree: Tree, draft: Path) -> None:
 
 
 def all_files(tree: Tree, release_json: Path) -> Iterator[Staged]:
-    """Every file of the stage, its SHA256SUMS and release.json included."""
+    """Every file of the stage: SHA256SUMS, release.json and the feed of withdrawals included."""
     yield from tree.files()
+    feed = feed_folder(tree.releases)
+    for name in FEED_FILES if (feed / FEED).is_file() else ():
+        yield Staged(name, feed / name, copied=True)
     for path, file in {
         "SHA256SUMS": tree.folder / "SHA256SUMS",
         "release.json": release_json,

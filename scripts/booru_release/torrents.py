@@ -8,7 +8,7 @@ another torrent. Sources: BEP 3 (metainfo), BEP 12 (tiers of trackers), BEP 19 (
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ class TorrentFacts:
     """What a release says about one of its torrents.
 
     `name` is the file's name without .torrent. Of the hashes (hex), a v1 torrent lacks the second
-    and a v2 torrent the first. `bytes` counts the files without padding.
+    and a v2 torrent the first. `bytes` counts the files without padding. `supersedes` has the
+    infohash of each torrent, by name, in whose place this one is issued.
     """
 
     name: str
@@ -53,6 +54,12 @@ class TorrentFacts:
     torrent_bytes: int
     first_bucket: int | None
     last_bucket: int | None
+    supersedes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """The infohash that the torrent is known by (hex)."""
+        return self.infohash or self.infohash_v2 or ""
 
 
 def make_torrent(
@@ -172,6 +179,20 @@ def describe(plan: TorrentPlan, torrent: bytes) -> TorrentFacts:
         first_bucket=first,
         last_bucket=last,
     )
+
+
+def paths_in(torrent: Path) -> set[str]:
+    """The paths of a .torrent's files, below its root folder.
+
+    Raises:
+        UnreadableFile: it is none.
+    """
+    try:
+        files = libtorrent.torrent_info(str(torrent)).layout()
+    except RuntimeError as error:
+        raise UnreadableFile(torrent, f"cannot be loaded ({error})") from error
+    names = (files.file_path(index) for index in range(files.num_files()))
+    return {name.replace("\\", "/").split("/", 1)[1] for name in names}
 
 
 def save_facts(path: Path, facts: Iterable[TorrentFacts]) -> None:

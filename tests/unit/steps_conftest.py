@@ -1,5 +1,6 @@
 """A whole tiny workflow without Snakemake, and two releases that it made."""
 
+import json
 import os
 import runpy
 import subprocess
@@ -132,7 +133,10 @@ class Workflow:
         self.run(
             "snapshot_site",
             release,
-            input={"settings": f"releases/{release}/settings/snapshot.json"},
+            input={
+                "settings": f"releases/{release}/settings/snapshot.json",
+                "withdrawals": f"releases/{release}/settings/withdrawals.json",
+            },
             output={"snapshot": f"releases/{release}/metadata/snapshot.json"},
             params={"source": self.config["source"]},
         )
@@ -149,9 +153,11 @@ class Workflow:
             input={
                 "snapshot": f"releases/{release}/metadata/snapshot.json",
                 "settings": f"releases/{release}/settings/plan.json",
+                "withdrawals": f"releases/{release}/settings/withdrawals.json",
                 "previous": self.previous(release, "checksum", bucket),
             },
             output={"receipt": _receipt(release, "plan", bucket)},
+            params={"buckets": len(self.buckets)},
             bucket=bucket,
         )
 
@@ -318,7 +324,11 @@ class Workflow:
         return f"{report}.json"
 
     def verify(self, release):
-        params = {"folder": f"releases/{release}", "release": release}
+        params = {
+            "folder": f"releases/{release}",
+            "release": release,
+            "withdrawals": "withdrawals.jsonl",
+        }
         self.run("verify_release", release, params=params)
 
     def accounts(self, release):
@@ -329,6 +339,15 @@ class Workflow:
             "buckets": len(self.buckets),
         }
         self.run("accounts_release", release, params=params)
+
+    def withdraw(self, release, *withdrawals):
+        """Add posts to the list, and run the adapter that takes them out of every release."""
+        with (self.home / "withdrawals.jsonl").open("a") as out:
+            for post_id in withdrawals:
+                row = {"id": post_id, "date": "2020-02-01", "reason": "the artist asked"}
+                out.write(json.dumps(row) + "\n")
+        params = {"release": release, "withdrawals": "withdrawals.jsonl"}
+        self.run("withdraw_release", release, params=params)
 
     def repair(self, release):
         params = {
