@@ -60,6 +60,11 @@ def published_before(wildcards):
     return [f"--link-dest=../{config['name']}{before}"] if is_there else []
 
 
+def feed_of_withdrawals(wildcards):
+    """The feed that every stage has from the first withdrawal on: a newer one is handed over."""
+    return [*map(str, FOLDER.glob("feed/withdrawals.json"))]
+
+
 def publish_receipt(release):
     """What publishing leaves behind, where a destination is configured."""
     return f"releases/{release}/receipts/publish.json" if config["staging"]["destination"] else []

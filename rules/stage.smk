@@ -34,6 +34,7 @@ rule publish_release:
     input:
         release="releases/{finished}/release.json",
         settings="releases/{finished}/settings/publish.json",
+        feed=feed_of_withdrawals,
     output:
         receipt="releases/{finished}/receipts/publish.json",
     log:

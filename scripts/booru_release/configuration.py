@@ -21,9 +21,8 @@ REPLACED_WHOLE = ("source", "releases")
 # A subset has a target and torrents of its name: not one of these, nor one that starts so.
 RESERVED = frozenset(
     {"original", "metadata", "torrent", "release", "publish", "verify", "repair", "diff", "refuse"}
-    | {"withdraw"}
     | {"snapshot", "plan", "download", "optimise", "rescale", "list", "checksum", "merge", "write"}
-    | {"make", "finish", "judge", "accounts"}
+    | {"make", "finish", "judge", "accounts", "withdraw"}
 )
 
 

@@ -63,7 +63,9 @@ def write_feed(
 ) -> None:
     """Write the feed, its signature and the public key; equal entries give equal bytes."""
     salt, key = salt_of(releases, environment), load_key(releases, environment)
-    listed = sorted(map(_entry, entries), key=lambda entry: str(sorted(entry.items())))
+    # What was never published is known to nobody, and stays so.
+    listed = [entry for entry in map(_entry, entries) if entry["files"]]
+    listed.sort(key=lambda entry: (entry["date"], str(entry["files"])))
     feed = dump_json({"salt": salt, "withdrawals": listed})
     folder = feed_folder(releases)
     write_if_changed(folder / PUBLIC_KEY, _public_pem(key))
@@ -109,9 +111,7 @@ def share_feed(releases: Path, stage: Path) -> None:
         write_if_changed(stage / name, data)
 
 
-def load_key(
-    releases: Path, environment: Mapping[str, str] = os.environ
-) -> "Ed25519PrivateKey":
+def load_key(releases: Path, environment: Mapping[str, str] = os.environ) -> "Ed25519PrivateKey":
     """The key that signs: the one that BOORU_SIGNING_KEY names, or our own, made when it is needed.
 
     Raises:

@@ -58,9 +58,7 @@ def _tombstones(
     if not withdrawn:
         return withdrawn
     last_id = read_snapshot(metadata / "snapshot.json").last_id
-    return frozenset(
-        post_id for post_id in withdrawn if post_id <= last_id or post_id in before
-    )
+    return frozenset(post_id for post_id in withdrawn if post_id <= last_id or post_id in before)
 
 
 def plan_again(post: Post, *, settings: Path, previous: Path | None) -> Planned:

@@ -71,7 +71,9 @@ def has_trace(issue: Issue, ids: Iterable[int]) -> bool:
     metadata = issue.folder / "metadata"
     tables = read_snapshot(metadata / "snapshot.json").rows
     return any(
-        line for table in tables for line in mentions(table_file(metadata, table), table, issue.redaction)
+        line
+        for table in tables
+        for line in mentions(table_file(metadata, table), table, issue.redaction)
     )
 
 

@@ -13,7 +13,7 @@ from .errors import ReleaseProblem
 from .files import dump_json, read_json, write_bytes
 from .revisions import finished_releases, pending
 from .settings import frozen_differences, withdrawals_file
-from .withdrawals import read_withdrawals
+from .withdrawals import withdrawn_ids
 
 # Targets without a product: what they found is all that they make.
 SAY_WHAT_THEY_FOUND = {"verify_release", "repair_release", "withdraw_release"}
@@ -75,7 +75,7 @@ def announce(
 
 def still_served(config: Mapping[str, Any], folder: Path) -> Iterator[str]:
     """A sentence for each withdrawn post that a finished release was issued with."""
-    ids = [withdrawal.id for withdrawal in read_withdrawals(withdrawals_file(config, folder))]
+    ids = withdrawn_ids(withdrawals_file(config, folder))
     for release in finished_releases(folder) if ids else ():
         last_id = read_json(folder / release / "release.json")["last_id"]
         for post_id in pending(folder / release, ids):

@@ -15,7 +15,7 @@ from typing import Any
 from .configuration import in_order
 from .errors import ReleaseProblem
 from .files import check_writable, dump_json, read_json, write_if_changed
-from .withdrawals import read_withdrawals
+from .withdrawals import withdrawn_ids
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: P
         BadWithdrawals: the list of withdrawals has a line that is none.
     """
     check_writable(folder)
-    withdrawn = [post.id for post in read_withdrawals(withdrawals_file(config, folder))]
+    withdrawn = withdrawn_ids(withdrawals_file(config, folder))
     library = folder / "library" / "library.json"
     if library.is_file() and read_json(library)["buckets"] != config["buckets"]:
         raise FixedBuckets(library.parent, read_json(library)["buckets"], config["buckets"])

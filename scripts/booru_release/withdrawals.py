@@ -53,6 +53,11 @@ def read_withdrawals(path: Path) -> list[Withdrawal]:
     return [found[post_id] for post_id in sorted(found)]
 
 
+def withdrawn_ids(path: Path) -> list[int]:
+    """The IDs of a list of withdrawals, in order."""
+    return [withdrawal.id for withdrawal in read_withdrawals(path)]
+
+
 def _withdrawal(row: Any) -> Withdrawal:
     if not isinstance(row, dict):
         raise ValueError("is no JSON object")

@@ -121,6 +121,20 @@ def redaction_of(releases: Path, ids: Iterable[int]) -> Redaction:
     return Redaction(known, (md5 for md5s in known.values() for md5 in md5s))
 
 
+def sha256s_of(releases: Path, ids: Iterable[int]) -> dict[str, int]:
+    """The post of each file that releases published of some posts, by sha256."""
+    ids = {*ids}
+    found = {
+        file.sha256: entry.id
+        for entry in read_book(releases).values()
+        for file in entry.files
+        if entry.id in ids
+    }
+    for post_id, files in _published(releases, ids).items():
+        found |= {file.sha256: post_id for file in files.values()}
+    return found
+
+
 def _files_about(releases: Path, ids: Iterable[int]) -> Iterator[tuple[Path, set[int]]]:
     """The receipts and tables of every release that may name some of the posts."""
     for bucket, wanted in by_bucket(releases, ids):
