@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .files import read_json
-from .forgetting import files_of, ledgers
+from .forgetting import files_of, ledgers, owner_of
 from .library import Library, row_of
+from .receipts import State
 from .redacting import mentions
 from .redaction import Redaction
-from .receipts import State
 from .withdrawn import by_bucket, redaction_of, sha256s_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SUMS = re.compile(r"([0-9a-f]{64})  (.*)")
 
@@ -28,13 +31,7 @@ class Search:
 
     def owner(self, path: str) -> int | None:
         """The withdrawn post whose file would have such a path; None if it is none of them."""
-        parts = path.split("/")
-        name = parts[-1].lstrip(".").split(".")[0]
-        if len(parts) < 2 or not name.isascii() or not name.isdigit():
-            return None
-        post_id = int(name)
-        named = post_id in self.redaction.ids and parts[-2] == f"{post_id % self.buckets:04d}"
-        return post_id if named else None
+        return owner_of(path, self.redaction.ids, self.buckets)
 
 
 def search_for(releases: Path, ids: Iterable[int]) -> Search:
@@ -116,19 +113,19 @@ def _in_parquet(table: Path, path: str, search: Search) -> Iterator[str]:
                     yield f"{path}: the row of post {row.get('id')} has a withdrawn {column}"
 
 
-def _suspicious(column: Any, search: Search) -> list[int]:
+def _suspicious(column: "pa.Array", search: Search) -> list[int]:
     """The places of a column in which an ID, a hash or a path of a withdrawn post is."""
-    import pyarrow as pa
     import pyarrow.compute as pc
+    from pyarrow import array, types
 
-    if pa.types.is_integer(column.type):
-        wanted = pa.array(sorted(search.redaction.ids), column.type)
-    elif pa.types.is_string(column.type):
-        wanted = pa.array(sorted({*search.redaction.md5s, *search.files}), pa.string())
+    if types.is_integer(column.type):
+        wanted: list[int | str] = sorted(search.redaction.ids)
+    elif types.is_string(column.type):
+        wanted = sorted({*search.redaction.md5s, *search.files})
     else:
         return []
-    found = pc.is_in(column, value_set=wanted)
-    if pa.types.is_string(column.type):
+    found = pc.is_in(column, value_set=array(wanted, column.type))
+    if types.is_string(column.type):
         named = pc.match_substring_regex(column, _paths_pattern(search))
         found = pc.or_(found, pc.fill_null(named, False))
     return [index.as_py() for index in pc.indices_nonzero(found)]

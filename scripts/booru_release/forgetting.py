@@ -1,6 +1,7 @@
 """What the library and the journals have of a post, and how it leaves them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from .files import write_bytes
@@ -12,6 +13,16 @@ def files_of(folder: Path, bucket: str, post_id: int) -> Iterator[Path]:
     for pattern in (f"{post_id}.*", f".{post_id}.*"):
         for depth in ("", "*/", "*/*/", "*/*/*/"):
             yield from folder.glob(f"{depth}{bucket}/{pattern}")
+
+
+def owner_of(path: str, ids: Container[int], buckets: int) -> int | None:
+    """The post among some whose file would have such a path, in a stage or a torrent."""
+    parts = path.split("/")
+    name = parts[-1].lstrip(".").split(".")[0]
+    if len(parts) < 2 or not re.fullmatch("[1-9][0-9]{0,16}", name):
+        return None
+    post_id = int(name)
+    return post_id if post_id in ids and parts[-2] == f"{post_id % buckets:04d}" else None
 
 
 def forget_unpublished(library: Library, bucket: str, post_id: int) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 from .files import dump_line
 
 WORD = "(withdrawn)"
-# What may be an md5, or an ID.
-TOKENS = re.compile(rb"[0-9A-Fa-f]{32,}|[1-9][0-9]*")
+# Blanks for all but digits, and for all but hex digits: what is left are numbers and hashes.
+NUMBERS = bytes(byte if chr(byte) in "0123456789" else 32 for byte in range(256))
+HASHES = bytes(byte if chr(byte) in "0123456789abcdef" else 32 for byte in range(256))
 # post #1, /posts/1, /post/show/1, and the searches id:1 and parent:1.
 MENTION = re.compile(
-    r"(post ?#|\bposts?/(?:show/)?|\b(?:id|parent)(?::|%3A))0*([1-9][0-9]*)", re.IGNORECASE
+    r"(post ?#|\bposts?/(?:show/)?|\b(?:id|parent)(?::|%3A))([1-9][0-9]*)", re.IGNORECASE
 )
 
 
@@ -27,6 +28,7 @@ class Redaction:
     def __init__(self, ids: Iterable[int] = (), md5s: Iterable[str] = ()) -> None:
         self.ids, self.md5s = frozenset(ids), frozenset(md5s)
         self._tokens = frozenset(str(post_id).encode() for post_id in self.ids)
+        self._hashes = frozenset(md5.encode() for md5 in self.md5s)
 
     def with_md5s(self, md5s: Iterable[str]) -> "Redaction":
         """The same for further md5s of the posts."""
@@ -41,13 +43,15 @@ class Redaction:
 
     def line(self, table: str, line: bytes) -> bytes | None:
         """A line of a table as `dump_line` wrote it; None if it belongs to a withdrawn post."""
-        if not self._may_concern(line):
+        if not self.ids or not self._may_concern(line):
             return line
         row = json.loads(line)
         if not isinstance(row, dict):
             return line
         kept = self.row(table, row)
-        return line if kept == row else kept and dump_line(kept)
+        if kept is None:
+            return None
+        return line if kept == row else dump_line(kept)
 
     def row(self, table: str, row: dict[str, Any]) -> dict[str, Any] | None:
         """A row of a table without every mention; None if it belongs to a withdrawn post."""
@@ -64,19 +68,16 @@ class Redaction:
         return kept
 
     def _may_concern(self, line: bytes) -> bool:
-        found = TOKENS.findall(line)
-        if not self._tokens.isdisjoint(found):
+        # Faster than any pattern, however many IDs there are.
+        if not self._tokens.isdisjoint(line.translate(NUMBERS).split()):
             return True
-        return any(len(token) >= 32 and self._has_md5(token.decode()) for token in found)
-
-    def _has_md5(self, text: str) -> bool:
-        return bool(self.md5s) and self._md5_pattern.search(text) is not None
+        return not self._hashes.isdisjoint(line.lower().translate(HASHES).split())
 
     @cached_property
     def _md5_pattern(self) -> re.Pattern[str]:
         return re.compile("|".join(sorted(self.md5s)), re.IGNORECASE)
 
-    def _value(self, key: str, value: Any) -> Any:
+    def _value(self, key: str, value: object) -> object:
         if key.endswith(("post_ids", "children_ids")):
             return self._without_ids(value)
         if key.endswith(("post_id", "parent_id")):
@@ -87,7 +88,7 @@ class Redaction:
             return {inner: self._value(inner, part) for inner, part in value.items()}
         return [self._value(key, part) for part in value] if isinstance(value, list) else value
 
-    def _without_ids(self, value: Any) -> Any:
+    def _without_ids(self, value: object) -> object:
         if isinstance(value, str):
             # The site once sent these as text, with a space between two.
             return " ".join(part for part in value.split(" ") if not self._is_withdrawn(part))
@@ -103,13 +104,13 @@ class Redaction:
     def _replaced(self, match: re.Match[str]) -> str:
         return WORD if self._is_withdrawn(match[2]) else match[0]
 
-    def _is_withdrawn(self, value: Any) -> bool:
+    def _is_withdrawn(self, value: object) -> bool:
         if isinstance(value, str) and value.isascii() and value.isdigit():
-            return value.lstrip("0").encode() in self._tokens
+            return value.encode() in self._tokens
         return isinstance(value, int) and value in self.ids
 
 
-def _length(value: Any) -> int:
+def _length(value: object) -> int:
     if isinstance(value, str):
         return len(value.split())
     return len(value) if isinstance(value, list) else 0

@@ -15,9 +15,9 @@ from .finishing import finish_release
 from .manifest import SUBSET, derived_of, subset_row, write_table
 from .merging import merge_manifest
 from .metadata import read_snapshot, table_file
+from .receipts import tombstone
 from .redacting import mentions, redact_metadata
 from .redaction import Redaction
-from .receipts import tombstone
 from .revisions import next_revision, write_revision
 from .staging import Tree, write_sums
 from .superseding import Press, supersede_torrents
@@ -70,11 +70,8 @@ def has_trace(issue: Issue, ids: Iterable[int]) -> bool:
         return True
     metadata = issue.folder / "metadata"
     tables = read_snapshot(metadata / "snapshot.json").rows
-    return any(
-        line
-        for table in tables
-        for line in mentions(table_file(metadata, table), table, issue.redaction)
-    )
+    files = ((table_file(metadata, table), table) for table in tables)
+    return any(any(mentions(file, table, issue.redaction)) for file, table in files)
 
 
 def reissue_release(issue: Issue) -> int:
@@ -105,8 +102,8 @@ def _bury(issue: Issue, last_id: int) -> None:
         stones = [tombstone(post_id) for post_id in sorted(ids)]
         records = [record_of(stone, None, None, []) for stone in stones]
         name = f"{bucket}.jsonl.gz"
-        for step, lines in {"plan": stones, "checksum": records}.items():
-            _rewrite(receipts / step / name, ids, map(asdict, lines))
+        _rewrite(receipts / "plan" / name, ids, map(asdict, stones))
+        _rewrite(receipts / "checksum" / name, ids, map(asdict, records))
         for step in ("download", "optimise", "rescale/*"):
             for receipt in receipts.glob(f"{step}/{name}"):
                 _rewrite(receipt, ids)

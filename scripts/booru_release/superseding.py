@@ -15,6 +15,7 @@ from .distribution import (
     metadata_contents,
     reissued_name,
 )
+from .forgetting import owner_of
 from .revisions import read_revision, write_revision
 from .staging import Tree
 from .torrent_plan import Content, plan_torrents
@@ -57,21 +58,14 @@ def supersede_torrents(press: Press, ids: Iterable[int]) -> None:
     _remove_others(press)
 
 
-def is_file_of(path: str, post_id: int, buckets: int) -> bool:
-    """Whether a path, in a stage or a torrent, is one that a post's files have."""
-    parts = path.split("/")
-    named = parts[-1].lstrip(".").split(".")[0] == str(post_id)
-    return named and len(parts) > 1 and parts[-2] == f"{post_id % buckets:04d}"
-
-
 def _holds(press: Press, facts: TorrentFacts, ids: list[int]) -> bool:
     buckets = press.tree.buckets
     first, last = facts.first_bucket or 0, facts.last_bucket or 0
-    near = [post_id for post_id in ids if first <= post_id % buckets <= last]
+    near = {post_id for post_id in ids if first <= post_id % buckets <= last}
     if not near:
         return False
     paths = paths_in(press.folder / f"{facts.name}.torrent")
-    return any(is_file_of(path, post_id, buckets) for path in paths for post_id in near)
+    return any(owner_of(path, near, buckets) for path in paths)
 
 
 def _image_contents(press: Press, facts: TorrentFacts) -> Iterator[Content]:

@@ -4,7 +4,6 @@ import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .errors import ReleaseProblem
 from .posts import MalformedPost, id_of
@@ -58,7 +57,7 @@ def withdrawn_ids(path: Path) -> list[int]:
     return [withdrawal.id for withdrawal in read_withdrawals(path)]
 
 
-def _withdrawal(row: Any) -> Withdrawal:
+def _withdrawal(row: object) -> Withdrawal:
     if not isinstance(row, dict):
         raise ValueError("is no JSON object")
     for kind, keys in {"unknown": row.keys() - KEYS, "missing": KEYS - row.keys()}.items():

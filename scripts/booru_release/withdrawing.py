@@ -9,7 +9,6 @@ from .feed import salt_of, share_feed, write_feed
 from .files import read_json
 from .forgetting import files_of, forget
 from .library import Library
-from .redaction import Redaction
 from .reissuing import Issue, has_trace, reissue_release, tree_of
 from .revisions import finished_releases, is_behind, pending, settle
 from .verification import NotBuilt
