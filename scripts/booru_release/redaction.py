@@ -58,7 +58,7 @@ class Redaction:
         owner = row.get("id") if table == "posts" else row.get("post_id")
         if self._is_withdrawn(owner):
             return None
-        if row.get("md5") in self.md5s:
+        if isinstance(row.get("md5"), str) and row["md5"] in self.md5s:
             # Another post has the file now, and stays what it is until it is withdrawn itself.
             return Redaction(self.ids, self.md5s - {row["md5"]}).row(table, row)
         kept = {key: self._value(key, value) for key, value in row.items()}

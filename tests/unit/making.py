@@ -45,7 +45,7 @@ class Corpus:
 
     def __init__(self, folder):
         self.folder = folder
-        self._posts, self._events = {}, []
+        self._posts, self._events, self._rows = {}, [], {}
         (folder / "original").mkdir(parents=True)
 
     def upload(self, post_id, data, *, ext="png", day="2018-06-01", rating="g", tags="sky"):
@@ -62,6 +62,17 @@ class Corpus:
         self._events.sort(key=lambda line: line["date"])
         self._write("posts", self._posts.values())
         self._write("history", self._events)
+
+    def tell(self, table, **row):
+        """Add a row to a table that is not of posts."""
+        dates = dict.fromkeys(("created_at", "updated_at"), "2017-03-01T12:00:00Z")
+        self._rows.setdefault(table, []).append({**row, **dates})
+        self._write(table, self._rows[table])
+
+    def adopt(self, child, parent):
+        """Make the post of one image a child of another's."""
+        self._posts[md5(child)]["parent_id"] = self._posts[md5(parent)]["id"]
+        self._write("posts", self._posts.values())
 
     def file(self, data, ext="png"):
         name = md5(data)
@@ -103,6 +114,12 @@ def tiny_history(corpus):
     corpus.upload(13, picture(130), day="2019-01-01")
     corpus.upload(14, picture(140, "jpeg"), ext="jpg", day="2019-02-01")
     corpus.upload(15, picture(150), day="2019-03-01", rating="q")
+    corpus.adopt(picture(90), picture(10))
+    corpus.tell("pools", id=1, name="Set", description="See post #1.", post_ids=[1, 2, 5])
+    place = {"x": 1, "y": 1, "width": 5, "height": 5}
+    corpus.tell("notes", id=1, post_id=1, body="Its first note", **place)
+    corpus.tell("notes", id=2, post_id=9, body=f"of /posts/1, {md5(picture(10))}", **place)
+    corpus.tell("artist_commentaries", id=1, post_id=2, original_title="Its title")
     corpus.happen("2017-01-01", 8, "delete")
     corpus.happen("2017-02-01", 12, "ban")
     corpus.happen("2019-04-01", 1, "retag", add=["sea"], remove=["cloud"])
