@@ -118,14 +118,15 @@ def _suspicious(column: "pa.Array", search: Search) -> list[int]:
     import pyarrow.compute as pc
     from pyarrow import array, types
 
+    is_text = types.is_string(column.type) or types.is_large_string(column.type)
     if types.is_integer(column.type):
         wanted: list[int | str] = sorted(search.redaction.ids)
-    elif types.is_string(column.type):
+    elif is_text:
         wanted = sorted({*search.redaction.md5s, *search.files})
     else:
         return []
     found = pc.is_in(column, value_set=array(wanted, column.type))
-    if types.is_string(column.type):
+    if is_text:
         named = pc.match_substring_regex(column, _paths_pattern(search))
         found = pc.or_(found, pc.fill_null(named, False))
     return [index.as_py() for index in pc.indices_nonzero(found)]

@@ -53,6 +53,7 @@ def ledgers(library: Library, bucket: str) -> Iterator[Path]:
     yield from library.root.glob(f"ledger/*/{name}")
     yield from library.root.glob(f"ledger/*/*/{name}")
     yield from library.root.parent.glob(f"*/journal/*/{name}")
+    yield from library.root.parent.glob(f"*/journal/*/{bucket}.failed.jsonl")
 
 
 def names_post(line: bytes, post_id: int) -> bool:

@@ -159,5 +159,6 @@ def _finish(tree: Tree, built: dict[str, Any]) -> None:
         name=built["name"],
         difference=own / "report" / f"diff_{before}_{tree.release}.json" if before else None,
         settings=built["settings"],
+        accepted=built["accepted"],
         output=own / "release.json",
     )

@@ -110,8 +110,10 @@ def md5s_of(releases: Path, ids: Iterable[int]) -> dict[int, set[str]]:
         found.get(post_id, set()).update(entry.md5s)
     for file, wanted in _files_about(releases, found):
         for row in read_lines(file):
-            if row["id"] in wanted and (md5 := md5_in(row)):
-                found[row["id"]].add(md5)
+            if row["id"] in wanted:
+                # A post that was looked up again had another md5 when it was planned.
+                known = (md5_in(row), md5_in({"md5": row.get("instead_of")}))
+                found[row["id"]].update(md5 for md5 in known if md5)
     return found
 
 

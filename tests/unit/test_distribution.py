@@ -8,11 +8,14 @@ import pytest
 from booru_release.distribution import (
     Announcement,
     image_contents,
+    issue_of,
     make_torrents,
     metadata_contents,
+    reissued_name,
     torrent_path,
 )
 from booru_release.receipts import write_receipt
+from booru_release.revisions import Revision, write_revision
 from booru_release.torrent_plan import Content
 from booru_release.torrents import load_facts
 from booru_release.walk import TABLES
@@ -214,3 +217,37 @@ def test_a_new_release_leaves_the_torrents_of_the_one_before_alone(releases):
     before = inodes(releases.folder / "2018" / "torrents")
     releases.torrents("2019")
     assert inodes(releases.folder / "2018" / "torrents") == before
+
+
+# Names of torrents that are issued once more
+
+
+@pytest.mark.parametrize(
+    ("name", "issue"), [("danbooru-2018-metadata", 1), ("danbooru-2018-original-0000-0099-r12", 12)]
+)
+def test_a_name_tells_how_often_a_torrent_was_issued(name, issue):
+    assert issue_of(name) == issue
+    assert reissued_name(name, issue + 1) == f"{name.removesuffix('-r12')}-r{issue + 1}"
+
+
+def test_a_torrent_that_is_made_again_does_not_take_a_superseded_name(torrents, content, tmp_path):
+    superseded = {
+        "danbooru-2019-original-0000-0000": "aa",
+        "danbooru-2019-original-0000-0000-r2": "bb",
+    }
+    write_revision(tmp_path / "2019", Revision(3, (1,), superseded))
+    [facts] = torrents([content("original/0000/2.png")])
+    assert facts.name == "danbooru-2019-original-0000-0000-r3"
+
+
+def test_torrents_of_an_earlier_issue_that_are_no_longer_wanted_are_removed(
+    torrents, content, tmp_path
+):
+    folder = tmp_path / "2019" / "torrents"
+    for name in ("original-0000-0000-r2", "original-0000-0001", "original_large-0000-0000-r2"):
+        write_file(folder / f"danbooru-2019-{name}.torrent", b"")
+    torrents([content("original/0000/2.png")])
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "danbooru-2019-original-0000-0000.torrent",
+        "danbooru-2019-original_large-0000-0000-r2.torrent",
+    ]

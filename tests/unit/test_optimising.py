@@ -5,7 +5,15 @@ import pytest
 from booru_release.files import UnreadableFile
 from booru_release.library import Library
 from booru_release.optimising import Effort, Step, optimise_bucket
-from booru_release.receipts import Change, Downloaded, Original, State, read_receipt, write_receipt
+from booru_release.receipts import (
+    Change,
+    Downloaded,
+    Original,
+    State,
+    read_receipt,
+    tombstone,
+    write_receipt,
+)
 from making import (
     contents,
     inodes,
@@ -331,3 +339,25 @@ def pixels_of(data, folder):
 def pixels(file):
     with Image.open(file) as image:
         return image.size, image.convert("RGBA").tobytes()
+
+
+def test_files_of_a_withdrawn_post_that_nobody_published_leave_the_library(bucket):
+    bucket.optimise(*ONE_OF_EACH_END)
+    write_file(bucket.library.incoming("0000", 2, md5(b"newer"), "png"), b"newer")
+    resized = write_file(bucket.library.derived("sfw", "a91", "0000", "2.jpg"), b"small")
+    write_receipt(bucket.folder / "2018" / "plan", [tombstone(2), EVERYTHING[3][0]])
+    bucket.run()
+    assert [line.id for line in read_receipt(bucket.receipt, Original)] == [8]
+    assert [Path(name).name.split(".")[0] for name in bucket.originals()] == ["8"]
+    assert bucket.incoming() == {}
+    assert not resized.exists()
+    assert {post_id for post_id, _ in bucket.library.ledger("0000").rows()} == {8, 10}
+
+
+def test_files_of_a_withdrawn_post_that_a_stage_serves_are_left_to_its_release(bucket, tmp_path):
+    bucket.optimise(EVERYTHING[0])
+    [name] = bucket.originals()
+    (tmp_path / "served").hardlink_to(bucket.library.root / "original" / name)
+    write_receipt(bucket.folder / "2018" / "plan", [tombstone(2)])
+    bucket.run()
+    assert [*bucket.originals()] == [name]

@@ -1,10 +1,19 @@
 import datetime
+from dataclasses import replace
 
 import pytest
-from booru_release.files import write_lines
+from booru_release.files import dump_json, write_bytes, write_lines
 from booru_release.planning import Rules, plan_again, plan_bucket
 from booru_release.posts import parse_post
-from booru_release.receipts import Change, Planned, State, read_receipt, write_receipt
+from booru_release.receipts import (
+    ON_REQUEST,
+    Change,
+    Planned,
+    State,
+    read_receipt,
+    tombstone,
+    write_receipt,
+)
 from booru_release.snapshot import bucket_file
 from making import md5, record
 
@@ -286,3 +295,51 @@ def test_a_post_of_the_first_release_is_planned_again_as_new(tmp_path):
     settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false}')
     again = plan_again(parse_post(row(md5=NEW)), settings=settings, previous=None)
     assert (again.change, again.md5) == (Change.NEW, NEW)
+
+
+# Posts that are withdrawn on request
+
+
+@pytest.fixture
+def on_request(plan, tmp_path):
+    """Plan a bucket with withdrawn posts, for a site whose last post in time has this ID."""
+
+    def on_request(*ids, rows=(), before=None, last_id=8):
+        snapshot = {"last_id": last_id, "posts": 0, "holes": 0, "rows": {}, "sha256": {}}
+        write_bytes(tmp_path / "snapshot.json", dump_json(snapshot))
+        rules = replace(RULES, withdrawn=frozenset(ids))
+        return plan(*rows, before=before, rules=rules)
+
+    return on_request
+
+
+def test_a_tombstone_says_only_that_it_is_one():
+    line = tombstone(7)
+    said = {name: value for name, value in vars(line).items() if value is not None}
+    assert said == {
+        **{"id": 7, "change": Change.GONE, "state": State.WITHDRAWN, "reason": ON_REQUEST}
+    }
+    assert line.is_tombstone
+    assert not line.is_fetched
+
+
+@pytest.mark.parametrize("rows", [(), (row(),)])
+@pytest.mark.parametrize("before", [None, [record(2, b"old")]])
+def test_a_withdrawn_post_is_a_tombstone_whatever_it_was(on_request, rows, before):
+    assert on_request(2, rows=rows, before=before) == [tombstone(2)]
+
+
+def test_a_withdrawn_post_that_never_was_is_a_tombstone_up_to_the_last_id(on_request):
+    assert on_request(4, 8, 10) == [tombstone(4), tombstone(8)]
+
+
+def test_a_release_before_may_know_of_later_ids(on_request):
+    assert on_request(10, before=[record(10, b"old")]) == [tombstone(10)]
+
+
+def test_the_others_are_planned_as_ever(on_request, plan):
+    alone = plan(row(4), before=[record(6, b"old")])
+    assert on_request(2, rows=[row(2), row(4)], before=[record(6, b"old")]) == [
+        tombstone(2),
+        *alone,
+    ]

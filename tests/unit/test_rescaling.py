@@ -10,6 +10,7 @@ from booru_release.receipts import (
     Original,
     State,
     read_receipt,
+    tombstone,
     write_receipt,
 )
 from booru_release.rescaling import Look, Step, rescale_bucket
@@ -302,3 +303,12 @@ def test_a_plan_without_a_change_of_rating_decides_by_the_rating_of_today(bucket
     same = planned(2, ONE, change=Change.UNCHANGED), original(2, ONE)
     assert bucket.after().rescale(same) == [before]
     assert isinstance(same[1], Original)
+
+
+def test_an_image_of_a_withdrawn_post_is_not_even_remembered(bucket):
+    bucket.rescale(post(2, ONE), post(4, TWO))
+    later = bucket.after()
+    write_receipt(later.folder / later.release / "plan", [tombstone(2), planned(4, TWO)])
+    write_receipt(later.folder / later.release / "optimise", [original(4, TWO)])
+    later.run()
+    assert [line.id for line in read_receipt(later.receipt, Derived)] == [4]

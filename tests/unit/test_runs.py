@@ -141,6 +141,23 @@ def test_after_a_comparison_a_run_says_what_it_will_fetch(tmp_path, log):
     ]
 
 
+def test_a_withdrawn_post_that_a_finished_release_still_has_is_announced(tmp_path, log):
+    folder, config = tmp_path / "releases", complete(DEFAULTS, {})
+    description = {"settings": settings_of(config, "2018"), "revision": 1, "last_id": 10}
+    description |= {"last_upload": "2018-12-31", "previous": None}
+    write_bytes(folder / "2018" / "release.json", dump_json(description))
+    rows = [{"id": post_id, "date": "2020-02-01", "reason": "asked"} for post_id in (4, 11)]
+    (tmp_path / "withdrawals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    announce(config, folder, ["2019"], logging.getLogger())
+    # 11 came later than that release.
+    assert log.messages == [
+        "post 4 is withdrawn and release 2018 still has it: snakemake withdraw_2018"
+    ]
+    write_bytes(folder / "2018" / "settings" / "withdrawals.json", b"[4]")
+    announce(config, folder, ["2019"], logging.getLogger())
+    assert len(log.messages) == 1
+
+
 # What a run says at its end
 
 

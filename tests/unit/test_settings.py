@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from booru_release.configuration import complete
-from booru_release.files import dump_json, write_bytes
+from booru_release.files import dump_json, read_json, write_bytes
 from booru_release.settings import (
     FixedBuckets,
     MissingRelease,
@@ -15,8 +15,11 @@ from booru_release.settings import (
     open_releases,
     settings_hash,
     settings_of,
+    withdrawals_file,
+    withdrawn_in,
     write_settings,
 )
+from booru_release.withdrawals import BadWithdrawals
 
 DEFAULTS = Path(__file__).parents[2] / "config" / "config.yaml"
 SITE = {"kind": "danbooru", "url": "https://booru.example.org", "contact": "me@example.org"}
@@ -48,6 +51,43 @@ def changed_files(folder, before, after):
         for path, moment in times_in(settings).items()
         if moment
     }
+
+
+# The posts that are withdrawn
+
+
+def withdraw(folder, *ids):
+    rows = [{"id": post_id, "date": "2020-02-01", "reason": "asked"} for post_id in ids]
+    (folder / "withdrawals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_each_open_release_gets_the_ids_that_are_withdrawn(tmp_path):
+    withdraw(tmp_path, 9, 2, 3)
+    write_settings(config_with(), ["2019"], tmp_path / "releases")
+    settings = tmp_path / "releases" / "2019" / "settings"
+    assert read_json(settings / "withdrawals.json") == [2, 3, 9]
+    assert withdrawn_in(settings / "withdrawals.json", "0001", 2) == {3, 9}
+    # release.json of a release is made of these, and must not name a withdrawn post.
+    assert "withdrawals" not in (settings / "release.json").read_text()
+    assert not (tmp_path / "releases" / "2018" / "settings" / "withdrawals.json").exists()
+
+
+def test_without_a_list_no_post_is_withdrawn(tmp_path):
+    write_settings(config_with(), ["2019"], tmp_path / "releases")
+    settings = tmp_path / "releases" / "2019" / "settings"
+    assert read_json(settings / "withdrawals.json") == []
+
+
+def test_another_list_can_be_named(tmp_path):
+    config = config_with(withdrawals="lists/mine.jsonl")
+    assert withdrawals_file(config, tmp_path / "releases") == tmp_path / "lists" / "mine.jsonl"
+
+
+def test_a_list_that_is_wrong_stops_a_run_before_anything_is_written(tmp_path):
+    (tmp_path / "withdrawals.jsonl").write_text("no JSON\n")
+    with pytest.raises(BadWithdrawals):
+        write_settings(config_with(), ["2019"], tmp_path / "releases")
+    assert not (tmp_path / "releases").exists()
 
 
 # The settings of each step

@@ -14,9 +14,10 @@ from booru_release.files import UnreadableFile, dump_json, write_bytes
 from booru_release.metadata import TABLES, read_snapshot, table_file
 from booru_release.patience import Manners
 from booru_release.posts import MalformedPost
+from booru_release.redaction import Redaction
 from booru_release.site import Site
 from booru_release.site_problems import SiteDown, UnexpectedAnswer
-from booru_release.snapshot import raw_site, snapshot_site, write_snapshot
+from booru_release.snapshot import NOTHING, raw_site, snapshot_site, write_snapshot
 from booru_release.transfer import Transfer
 from booru_release.walk import RawSite
 from web import refusal
@@ -46,14 +47,16 @@ def snapshot_into(folder):
 def written(tmp_path):
     """Write the snapshot of posts that a walk has found, in buckets."""
 
-    def write(*posts, buckets=2, last_upload="2018-12-31", **tables):
+    def write(*posts, buckets=2, last_upload="2018-12-31", redaction=NOTHING, **tables):
         raw = RawSite(tmp_path / "raw")
         last = max((int(post["id"]) for post in posts), default=0)
         write_bytes(raw.folder / "bound.json", dump_json({"last_id": last}))
         for table, rows in {"posts": posts, **tables}.items():
             body = json.dumps(rows).encode() + b"\n"
             write_bytes(raw.file(table, 1 if table == "posts" else 0), gzip.compress(body))
-        return write_snapshot(raw, tmp_path / "to", buckets=buckets, last_upload=last_upload)
+        return write_snapshot(
+            raw, tmp_path / "to", buckets=buckets, last_upload=last_upload, redaction=redaction
+        )
 
     return write
 
@@ -248,3 +251,34 @@ def test_answers_of_another_site_or_day_are_never_mixed(tmp_path, change):
 
 def test_another_number_of_buckets_needs_no_other_answers(tmp_path):
     assert raw_site(tmp_path, SETTINGS) == raw_site(tmp_path, {**SETTINGS, "buckets": 1000})
+
+
+# Posts that are withdrawn
+
+
+def test_a_snapshot_leaves_out_what_is_withdrawn_and_keeps_the_answers(written, tmp_path):
+    digest = "d41d8cd98f00b204e9800998ecf8427e"
+    posts = [post(1, md5=digest), post(2, parent_id=1), post(3, source=f"/{digest}.png")]
+    notes = [{"id": 1, "post_id": 1}, {"id": 2, "post_id": 2}]
+    snapshot = written(*posts, notes=notes, redaction=Redaction([1]))
+    assert (snapshot.last_id, snapshot.posts, snapshot.holes) == (3, 2, 1)
+    assert snapshot.rows["notes"] == 1
+    metadata = tmp_path / "to"
+    for rows in (
+        lines_of(metadata / "posts.jsonl.gz"),
+        lines_of(metadata / "posts" / "0000.jsonl.gz"),
+    ):
+        assert rows[0]["id"] == 2
+        assert rows[0]["parent_id"] is None
+    # The md5 that only the answers tell is redacted, too.
+    assert lines_of(metadata / "posts.jsonl.gz")[1]["source"] == "/(withdrawn).png"
+    assert ids_in(metadata / "posts" / "0001.jsonl.gz") == [3]
+    assert digest.encode() in gzip.decompress((tmp_path / "raw" / "posts" / FIRST).read_bytes())
+
+
+def test_the_last_id_stays_when_its_post_is_withdrawn(written):
+    snapshot = written(post(1), post(2), redaction=Redaction([2]))
+    assert (snapshot.last_id, snapshot.posts) == (2, 1)
+
+
+FIRST = "000000000001.jsonl.gz"

@@ -62,6 +62,14 @@ def write_corpus(folder: Path) -> Path:
             place = f"original/{what[:2]}/{what[2:4]}/{what}.{known[what]['file_ext']}"
             (folder / place).parent.mkdir(parents=True)
             shutil.copy(PACK / place, folder / place)
+    # The post of 2016 is the parent of another one, in a pool, and has a note.
+    posts[-1]["parent_id"] = posts[0]["id"]
+    dates = dict.fromkeys(("created_at", "updated_at"), "2018-05-01T12:00:00Z")
+    note = {"id": 1, "post_id": 1, "x": 1, "y": 1, "width": 9, "height": 9, "body": "See post #1."}
+    write_lines(folder / "pools.jsonl", [{"id": 1, "name": "Set", "post_ids": [1, 2, 4], **dates}])
+    write_lines(
+        folder / "notes.jsonl", [{**note, **dates}, {**note, **dates, "id": 2, "post_id": 9}]
+    )
     events += [
         {"date": f"{day}T12:00:00Z", "post": post, "event": event, **more}
         for day, post, event, more in EVENTS
