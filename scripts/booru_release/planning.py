@@ -9,7 +9,7 @@ from .files import read_json
 from .filetypes import EXTENSIONS
 from .metadata import posts_of, read_snapshot
 from .posts import Post, end_of_day, parse_post
-from .receipts import Change, Planned, Record, State, lines_by_id, tombstone, write_receipt
+from .receipts import ON_REQUEST, Change, Planned, Record, State, lines_by_id, write_receipt
 
 WHY = {
     Change.NEW: "no release before has published it",
@@ -49,6 +49,22 @@ def plan_bucket(
     # A post that a snapshot of before its withdrawal still has is none for the plan.
     lines = [line for line in plan_posts(now, before, rules) if line.id not in gone]
     write_receipt(receipt, [*lines, *map(tombstone, gone)])
+
+
+def tombstone(post_id: int) -> Planned:
+    """The line of a post that is withdrawn on request: it says only that."""
+    return Planned(
+        id=post_id,
+        change=Change.GONE,
+        state=State.WITHDRAWN,
+        reason=ON_REQUEST,
+        rating=None,
+        file_ext=None,
+        md5=None,
+        size=None,
+        url=None,
+        first_release=None,
+    )
 
 
 def _tombstones(

@@ -72,22 +72,6 @@ class Planned:
         return bucket, self.id, self.md5, self.file_ext
 
 
-def tombstone(post_id: int) -> Planned:
-    """The line of a post that is withdrawn on request: it says only that."""
-    return Planned(
-        id=post_id,
-        change=Change.GONE,
-        state=State.WITHDRAWN,
-        reason=ON_REQUEST,
-        rating=None,
-        file_ext=None,
-        md5=None,
-        size=None,
-        url=None,
-        first_release=None,
-    )
-
-
 @dataclass(frozen=True)
 class Downloaded:
     """What came of fetching a post's file; `state` is None where it arrived.

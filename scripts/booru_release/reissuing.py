@@ -15,7 +15,7 @@ from .finishing import finish_release
 from .manifest import SUBSET, derived_of, subset_row, write_table
 from .merging import merge_manifest
 from .metadata import read_snapshot, table_file
-from .receipts import tombstone
+from .planning import tombstone
 from .redacting import mentions, redact_metadata
 from .redaction import Redaction
 from .revisions import next_revision, write_revision

@@ -5,13 +5,13 @@ import pytest
 from booru_release.files import UnreadableFile
 from booru_release.library import Library
 from booru_release.optimising import Effort, Step, optimise_bucket
+from booru_release.planning import tombstone
 from booru_release.receipts import (
     Change,
     Downloaded,
     Original,
     State,
     read_receipt,
-    tombstone,
     write_receipt,
 )
 from making import (

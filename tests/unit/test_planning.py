@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from booru_release.files import dump_json, write_bytes, write_lines
-from booru_release.planning import Rules, plan_again, plan_bucket
+from booru_release.planning import Rules, plan_again, plan_bucket, tombstone
 from booru_release.posts import parse_post
 from booru_release.receipts import (
     ON_REQUEST,
@@ -11,7 +11,6 @@ from booru_release.receipts import (
     Planned,
     State,
     read_receipt,
-    tombstone,
     write_receipt,
 )
 from booru_release.snapshot import bucket_file

@@ -4,6 +4,7 @@ import shutil
 import pandas
 import pytest
 from booru_release.files import read_json, write_bytes
+from booru_release.planning import tombstone
 from booru_release.receipts import (
     ON_REQUEST,
     Derived,
@@ -12,7 +13,6 @@ from booru_release.receipts import (
     Planned,
     Record,
     read_receipt,
-    tombstone,
 )
 from booru_release.reissuing import Issue, UnfinishedBefore, has_trace, reissue_release, tree_of
 from booru_release.withdrawn import redaction_of

@@ -4,13 +4,13 @@ from io import BytesIO
 import pytest
 from booru_release.files import UnreadableFile
 from booru_release.library import Library
+from booru_release.planning import tombstone
 from booru_release.receipts import (
     Change,
     Derived,
     Original,
     State,
     read_receipt,
-    tombstone,
     write_receipt,
 )
 from booru_release.rescaling import Look, Step, rescale_bucket
