@@ -10,12 +10,16 @@ rule plan_bucket:
     input:
         snapshot="releases/{release}/metadata/snapshot.json",
         settings="releases/{release}/settings/plan.json",
+        exclude="releases/{release}/settings/exclude.json",
         previous=receipt_before("checksum"),
+        originals=receipt_before("optimise"),
     output:
         receipt="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/plan_bucket/{bucket}.log",
     conda:
         "../envs/release.yaml"
+    params:
+        lists=HASH_LISTS,
     script:
         "../scripts/plan_bucket.py"

@@ -3,14 +3,21 @@
 from pathlib import Path
 
 from booru_release import jobs, planning
+from booru_release.exclusions import Exclusions
 from booru_release.files import read_json
+from booru_release.metadata import read_snapshot
 
 with jobs.logged(snakemake.log):
-    previous = snakemake.input.previous
+    given = snakemake.input
     planning.plan_bucket(
-        Path(snakemake.input.snapshot).parent,
+        Path(given.snapshot).parent,
         snakemake.wildcards.bucket,
-        previous=Path(previous) if previous else None,
-        rules=planning.Rules.of(read_json(Path(snakemake.input.settings))),
+        previous=Path(given.previous) if given.previous else None,
+        originals=Path(given.originals) if given.originals else None,
+        rules=planning.Rules.of(
+            read_json(Path(given.settings)),
+            read_snapshot(Path(given.snapshot)),
+            Exclusions.of(read_json(Path(given.exclude)), Path(snakemake.params.lists)),
+        ),
         receipt=Path(snakemake.output.receipt),
     )

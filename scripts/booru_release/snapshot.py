@@ -1,5 +1,6 @@
 """A release's snapshot: the site's metadata, sorted by bucket and by table, and frozen."""
 
+import datetime
 import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -43,8 +44,14 @@ def snapshot_site(
     metadata, last_upload = receipt.parent, settings["last_upload"]
     raw = raw_site(metadata, settings)
     with open_site(release=release, as_of=last_upload) as site:
-        walk_site(site, raw, last_upload=last_upload)
+        walk_site(site, raw, last_upload=last_upload, read_on=_today(settings["source"]))
     return write_snapshot(raw, metadata, buckets=settings["buckets"], last_upload=last_upload)
+
+
+def _today(source: Mapping[str, Any]) -> str | None:
+    # The booru inside shows the end of the release's last day, whenever it is asked.
+    embedded = source["kind"] == "embedded"
+    return None if embedded else datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def raw_site(metadata: Path, settings: Mapping[str, Any]) -> RawSite:
@@ -63,7 +70,7 @@ def write_snapshot(raw: RawSite, metadata: Path, *, buckets: int, last_upload: s
     digests = {
         table: sha256_of(table_file(metadata, table)) for table in sorted(["posts", *TABLES])
     }
-    snapshot = Snapshot(last, posts, last - posts, {"posts": posts, **rows}, digests)
+    snapshot = Snapshot(last, posts, last - posts, {"posts": posts, **rows}, digests, raw.read_on())
     write_bytes(metadata / "snapshot.json", dump_json(vars(snapshot)))
     return snapshot
 

@@ -59,6 +59,8 @@ class Workflow:
                 for release, day in ends.items()
             },
             "fetch_deleted": False,
+            "exclude": None,
+            "embargo_days": 0,
             "images": {"png_level": 1, "max_pixels": 1_000_000},
             "subsets": subsets,
             "torrents": {"version": "v1", "trackers": [], "web_seeds": []},
@@ -149,9 +151,12 @@ class Workflow:
             input={
                 "snapshot": f"releases/{release}/metadata/snapshot.json",
                 "settings": f"releases/{release}/settings/plan.json",
+                "exclude": f"releases/{release}/settings/exclude.json",
                 "previous": self.previous(release, "checksum", bucket),
+                "originals": self.previous(release, "optimise", bucket),
             },
             output={"receipt": _receipt(release, "plan", bucket)},
+            params={"lists": str(self.home)},
             bucket=bucket,
         )
 
@@ -163,9 +168,12 @@ class Workflow:
                 "plan": _receipt(release, "plan", bucket),
                 "settings": f"releases/{release}/settings/plan.json",
                 "previous": self.previous(release, "checksum", bucket),
+                "exclude": f"releases/{release}/settings/exclude.json",
             },
             output={"receipt": _receipt(release, "download", bucket)},
             params={
+                "lists": str(self.home),
+                "max_pixels": self.config["images"]["max_pixels"],
                 "source": self.config["source"],
                 "accept_failed": None,
                 "last_upload": self.config["releases"][release]["last_upload"],
