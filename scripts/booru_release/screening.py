@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# The hash sees no transparency: so looks each picture of one colour, and each black drawing on a
+# transparent ground (one in four of a collection of clip art).
+BLANK = (0x0000000000000000, 0x8000000000000000)
+
 
 class Unwanted(ReleaseProblem):
     """A rule keeps a file out of the library; the message is the rule's reason."""
@@ -139,7 +143,8 @@ NO_SCREENING = Screening(NO_EXCLUSIONS, Path("nowhere"), Path("nowhere"), "0000"
 def look_of(file: Path, max_pixels: int) -> int | None:
     """The perceptual hash of a picture's first frame, or None where it cannot be decoded.
 
-    It is `phash` of ImageHash: 8 by 8 bits. Decoding takes place in a process of its own.
+    It is `phash` of ImageHash: 8 by 8 bits. Decoding takes place in a process of its own. A picture
+    of one colour has no look either.
     """
     # Imported here once, for all the processes that come of this one, and only if a rule asks.
     import imagehash
@@ -151,7 +156,8 @@ def look_of(file: Path, max_pixels: int) -> int | None:
             return str(imagehash.phash(image)).encode()
 
     try:
-        return int(run_apart(str(file), work), 16)
+        look = int(run_apart(str(file), work), 16)
     except Crashed as problem:
         logger.info("%s; so no rule knows its look", problem)
         return None
+    return None if look in BLANK else look

@@ -132,6 +132,14 @@ def test_what_cannot_be_decoded_looks_like_nothing(screening, tmp_path, data):
     assert screening(rule).reason(LINE, file) is None
 
 
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("RGB", "white"), ("RGB", "black"), ("RGBA", (0, 0, 0, 0))]
+)
+def test_a_picture_of_one_colour_looks_like_nothing(tmp_path, mode, colour):
+    Image.new(mode, (40, 30), colour).save(tmp_path / "2.png")
+    assert look_of(tmp_path / "2.png", 10**6) is None
+
+
 def test_a_picture_beyond_the_limit_is_not_decoded(file):
     assert look_of(file, 100) is None
 
