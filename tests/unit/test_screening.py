@@ -158,7 +158,7 @@ def test_a_file_moves_into_the_library_when_no_rule_keeps_it_out(screening, tmp_
 def test_a_file_that_a_rule_keeps_out_is_gone(screening, tmp_path):
     into = tmp_path / "library" / "2.png"
     looked = screening(Rule("why", sha256=SEEN))
-    with pytest.raises(Unwanted, match="^why$"):
+    with pytest.raises(Unwanted, match=r"^why$"):
         looked.admit(LINE, lambda file: write_bytes(file, DATA), into)
     assert not into.parent.exists()
     assert contents(tmp_path / "waiting") == {}
