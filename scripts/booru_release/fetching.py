@@ -103,7 +103,7 @@ class Fetcher:
             return self._outcome(line, problem)
         again = self.plan_again(post)
         if not again.is_fetched:
-            return _amending(line, again, again.state, again.reason)
+            return self._marked(_amending(line, again, again.state, again.reason))
         trouble = self._get_unless_held(again)
         why = MOVED if again.md5 == line.md5 else REPLACED
         if trouble is None:
