@@ -20,6 +20,8 @@ RELEASES = configuration.in_order(config)
 OPEN_RELEASES = settings.open_releases(config, FOLDER)
 BUCKETS = [f"{number:04d}" for number in range(config["buckets"])]
 SUBSETS = sorted(config["subsets"])
+# Lists of hashes count from the folder of the rules that name them.
+HASH_LISTS = str(Path(config["exclude"] or ".").parent)
 SOURCE = configuration.resolved_source(config, workflow.basedir)
 
 settings.write_settings(config, OPEN_RELEASES, FOLDER)

@@ -11,11 +11,12 @@ out:  releases/{release}/receipts/download/{bucket}.jsonl.gz   cargo: releases/l
 
 
 rule download_bucket:
-    """Fetch a bucket's new files; none enters the library without the right md5 and size."""
+    """Fetch a bucket's new files; none enters the library with a wrong md5 or against a rule."""
     input:
         plan="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
         settings="releases/{release}/settings/plan.json",
         previous=receipt_before("checksum"),
+        exclude="releases/{release}/settings/exclude.json",
     output:
         receipt="releases/{release}/receipts/download/{bucket}.jsonl.gz",
     log:
@@ -29,5 +30,7 @@ rule download_bucket:
         source=SOURCE,
         last_upload=lookup("releases/{release}/last_upload", within=config),
         accept_failed=lookup("releases/{release}/accept/failed", within=config, default=None),
+        lists=HASH_LISTS,
+        max_pixels=lookup("images/max_pixels", within=config),
     script:
         "../scripts/download_bucket.py"

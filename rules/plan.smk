@@ -11,7 +11,9 @@ rule plan_bucket:
         snapshot="releases/{release}/metadata/snapshot.json",
         settings="releases/{release}/settings/plan.json",
         withdrawals="releases/{release}/settings/withdrawals.json",
+        exclude="releases/{release}/settings/exclude.json",
         previous=receipt_before("checksum"),
+        originals=receipt_before("optimise"),
     output:
         receipt="releases/{release}/receipts/plan/{bucket}.jsonl.gz",
     log:
@@ -20,5 +22,6 @@ rule plan_bucket:
         "../envs/release.yaml"
     params:
         buckets=lookup("buckets", within=config),
+        lists=HASH_LISTS,
     script:
         "../scripts/plan_bucket.py"

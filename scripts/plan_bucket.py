@@ -3,17 +3,22 @@
 from pathlib import Path
 
 from booru_release import jobs, planning, settings
+from booru_release.exclusions import Exclusions
 from booru_release.files import read_json
+from booru_release.metadata import read_snapshot
 
 with jobs.logged(snakemake.log):
-    previous, bucket = snakemake.input.previous, snakemake.wildcards.bucket
-    withdrawn = settings.withdrawn_in(
-        Path(snakemake.input.withdrawals), bucket, snakemake.params.buckets
-    )
+    given, params, bucket = snakemake.input, snakemake.params, snakemake.wildcards.bucket
     planning.plan_bucket(
-        Path(snakemake.input.snapshot).parent,
+        Path(given.snapshot).parent,
         bucket,
-        previous=Path(previous) if previous else None,
-        rules=planning.Rules.of(read_json(Path(snakemake.input.settings)), withdrawn),
+        previous=Path(given.previous) if given.previous else None,
+        originals=Path(given.originals) if given.originals else None,
+        rules=planning.Rules.of(
+            read_json(Path(given.settings)),
+            read_snapshot(Path(given.snapshot)),
+            Exclusions.of(read_json(Path(given.exclude)), Path(params.lists)),
+            settings.withdrawn_in(Path(given.withdrawals), bucket, params.buckets),
+        ),
         receipt=Path(snakemake.output.receipt),
     )

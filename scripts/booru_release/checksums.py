@@ -93,6 +93,8 @@ def record_of(
     elif state is None:
         assert download is not None
         state, reason = download.state, download.reason
+        # As in a plan: what a rule keeps out is not named by its hash.
+        md5 = None if state is State.EXCLUDED else md5
     assert state is not None
     return Record(
         id=planned.id,

@@ -1,19 +1,16 @@
 """The configuration: completed by the defaults, checked against its schema, as typed values."""
 
 import datetime
-import difflib
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import ReleaseProblem
 from .posts import end_of_day
-
-if TYPE_CHECKING:
-    import jsonschema
+from .schemas import first_fault
 
 # A file that says where images come from, or which releases there are, says all of it.
 REPLACED_WHOLE = ("source", "releases")
@@ -74,7 +71,8 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults with the overrides merged in; `source` and `releases` replace theirs whole.
 
     Years and dates may be unquoted, `source: embedded` is short for `{kind: embedded}`,
-    `reopen: 2018` for `[2018]`, and a subset that is null is none.
+    `reopen: 2018` for `[2018]`, and a subset that is null is none. A relative `exclude` counts from
+    the repository, the folder above the defaults'.
     """
     import yaml
 
@@ -89,6 +87,8 @@ def complete(defaults: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         merged["subsets"] = {
             name: subset for name, subset in merged["subsets"].items() if subset is not None
         }
+    if isinstance(merged.get("exclude"), str):
+        merged["exclude"] = str(defaults.parents[1] / merged["exclude"])
     plain = _plain(merged)
     assert isinstance(plain, dict)
     return plain
@@ -120,40 +120,16 @@ def check(config: Mapping[str, Any], schema: Path) -> None:
     Raises:
         InvalidConfiguration: names the first wrong key, and the nearest right one.
     """
-    # Jobs import this module for its types; only the start of a run reads and checks files.
-    import jsonschema
-    import yaml
-
-    rules = yaml.safe_load(schema.read_text())
-    validator = jsonschema.Draft202012Validator(rules)
-    problems = sorted(validator.iter_errors(config), key=lambda problem: list(problem.path))
-    if problems:
-        raise _explained(problems[0])
+    fault = first_fault(config, schema)
+    if fault is not None:
+        place = ".".join(map(str, fault.place)) or "top level"
+        raise InvalidConfiguration(place, fault.what, fault.hint)
     for release, settings in config["releases"].items():
         _check_day(f"releases.{release}.last_upload", settings["last_upload"])
     _check_order(config["releases"])
     _check_names(config["subsets"])
     _check_folders(config["subsets"])
     _check_politeness(config["source"])
-
-
-def _explained(problem: "jsonschema.ValidationError") -> InvalidConfiguration:
-    place = ".".join(str(part) for part in problem.absolute_path) or "top level"
-    if problem.validator == "additionalProperties":
-        return _unknown_key(place, problem)
-    description = isinstance(problem.schema, Mapping) and problem.schema.get("description")
-    return InvalidConfiguration(place, problem.message, description or None)
-
-
-def _unknown_key(place: str, problem: "jsonschema.ValidationError") -> InvalidConfiguration:
-    schema, instance = problem.schema, problem.instance
-    assert isinstance(schema, Mapping)
-    assert isinstance(instance, Mapping)
-    known = list(schema.get("properties", {}))
-    unknown = next(key for key in instance if key not in known)
-    near = difflib.get_close_matches(unknown, known, 1)
-    hint = f"did you mean `{near[0]}`?" if near else f"it may have: {', '.join(sorted(known))}"
-    return InvalidConfiguration(place, f"unknown key `{unknown}`", hint)
 
 
 def _check_day(place: str, day: str) -> None:

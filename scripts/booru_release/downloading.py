@@ -20,6 +20,7 @@ from .receipts import (
     read_receipt,
     write_receipt,
 )
+from .screening import NO_SCREENING, Screening
 from .site_problems import AskedToWait
 
 if TYPE_CHECKING:
@@ -58,14 +59,15 @@ def download_bucket(
     open_site: OpenSite,
     plan_again: PlanAgain,
     accept_failed: bool = False,
+    screening: Screening = NO_SCREENING,
     receipt: Path,
 ) -> None:
     """Fetch what a plan asks for and the library lacks; go on where a killed run stopped.
 
-    `open_site` is called only when there is something to fetch. `journal` keeps the outcomes
-    until the receipt has them, and `failures` of it names what is left to try. A post that the
-    site changed meanwhile is planned once more by `plan_again`. With `accept_failed`, the receipt
-    names failed posts, and a release does without.
+    What a rule of `screening` keeps out never has a name in the library. `open_site` is called
+    only when there is something to fetch. `journal` keeps the outcomes until the receipt has them,
+    and `failures` of it names what is left to try. A post that the site changed meanwhile is
+    planned once more by `plan_again`. With `accept_failed`, the receipt names failed posts.
 
     Raises:
         PostsFailed: the network failed some posts; all others are done, and no receipt is written.
@@ -73,15 +75,17 @@ def download_bucket(
     """
     wanted = [line for line in read_receipt(plan, Planned) if line.is_fetched]
     with library.locked(bucket):
+        screening.clear()
         outcomes = Ledger(journal)
         held = Held(bucket, library, library.ledger(bucket).rows())
-        lines = [*_told(_outcomes(wanted, held, outcomes, open_site, plan_again))]
+        lines = [*_told(_outcomes(wanted, held, outcomes, open_site, plan_again, screening))]
         failed = [line for line in lines if line.state is State.FAILED]
         if failed and not accept_failed:
             write_bytes(failures(journal), b"".join(dump_line(vars(line)) for line in failed))
             raise PostsFailed(bucket, failed)
         write_receipt(receipt, lines)
         library.clear_parts(bucket)
+        screening.forget()
         outcomes.forget()
         failures(journal).unlink(missing_ok=True)
     lost = sum(line.state is not None for line in lines)
@@ -101,12 +105,14 @@ def _told(lines: Iterator[Downloaded]) -> Iterator[Downloaded]:
 
 
 def _outcomes(
-    wanted: list[Planned], held: Held, journal: Ledger, open_site: OpenSite, plan_again: PlanAgain
+    wanted: list[Planned],
+    held: Held,
+    journal: Ledger,
+    open_site: OpenSite,
+    plan_again: PlanAgain,
+    screening: Screening,
 ) -> Iterator[Downloaded]:
-    settled = {
-        outcome.key: outcome
-        for outcome in (line_of(row, Downloaded) for row in journal.rows().values())
-    }
+    settled = {outcome.key: outcome for outcome in _settled(journal, screening)}
     lacking = []
     for line in wanted:
         assert line.md5 is not None
@@ -114,12 +120,23 @@ def _outcomes(
         if known is not None and _still_holds(line, known, held):
             yield known
         elif held.has(line):
-            yield Downloaded(line.id, line.md5, None, None)
+            why = screening.reason_of_held(line, held)
+            rules = screening.exclusions.version if why else None
+            yield Downloaded(line.id, line.md5, State.EXCLUDED if why else None, why, rules=rules)
         else:
             lacking.append(line)
     if lacking:
         with open_site() as site:
-            yield from _fetched(lacking, Fetcher(site, held, plan_again), journal)
+            fetcher = Fetcher(site, held, plan_again, screening)
+            yield from _fetched(lacking, fetcher, journal)
+
+
+def _settled(journal: Ledger, screening: Screening) -> Iterator[Downloaded]:
+    """What is known from a run before; other rules than today's have decided nothing."""
+    for row in journal.rows().values():
+        outcome = line_of(row, Downloaded)
+        if outcome.rules in {None, screening.exclusions.version}:
+            yield outcome
 
 
 def _still_holds(line: Planned, known: Downloaded, held: Held) -> bool:

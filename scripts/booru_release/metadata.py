@@ -22,13 +22,17 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a snapshot holds: `holes` are the IDs up to `last_id` that the site does not have."""
+    """What a snapshot holds: `holes` are the IDs up to `last_id` that the site does not have.
+
+    `read_on` is the day (UTC) on which the reading began; None where an older version read it.
+    """
 
     last_id: int
     posts: int
     holes: int
     rows: dict[str, int]
     sha256: dict[str, str]
+    read_on: str | None = None
 
 
 def read_snapshot(path: Path) -> Snapshot:

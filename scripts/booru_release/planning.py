@@ -1,15 +1,26 @@
 """What a release must hold of a bucket, against the release before it."""
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from .exclusions import NO_EXCLUSIONS, Exclusions, Held
 from .files import read_json
 from .filetypes import EXTENSIONS
-from .metadata import posts_of, read_snapshot
-from .posts import Post, end_of_day, parse_post
-from .receipts import ON_REQUEST, Change, Planned, Record, State, lines_by_id, write_receipt
+from .metadata import Snapshot, posts_of, read_snapshot
+from .posts import Post, end_of_day, parse_post, start_of_day
+from .receipts import (
+    ON_REQUEST,
+    Change,
+    Original,
+    Planned,
+    Record,
+    State,
+    lines_by_id,
+    write_receipt,
+)
 
 WHY = {
     Change.NEW: "no release before has published it",
@@ -22,49 +33,61 @@ WHY = {
 class Rules:
     """What belongs to a release: uploads before `end`, deleted posts only if asked for.
 
-    `withdrawn` are the IDs of the bucket's posts that are withdrawn on request.
+    Posts that were uploaded after `fresh_from` are under the embargo that `embargo` describes;
+    `withdrawn` are the IDs of the bucket that are withdrawn on request.
     """
 
     end: datetime.datetime
     fetch_deleted: bool
+    exclusions: Exclusions = NO_EXCLUSIONS
     withdrawn: frozenset[int] = frozenset()
+    fresh_from: datetime.datetime | None = None
+    embargo: str | None = None
 
     @classmethod
-    def of(cls, settings: dict[str, object], withdrawn: Iterable[int] = ()) -> "Rules":
-        """The rules that the plan's settings describe, and the posts that are withdrawn."""
-        end, fetch_deleted = end_of_day(str(settings["last_upload"])), settings["fetch_deleted"]
-        return cls(end, bool(fetch_deleted), frozenset(withdrawn))
+    def of(
+        cls,
+        settings: dict[str, Any],
+        snapshot: Snapshot,
+        exclusions: Exclusions,
+        withdrawn: Iterable[int] = (),
+    ) -> "Rules":
+        """The rules that the plan's settings describe, for the site as a snapshot has read it."""
+        end, days = end_of_day(settings["last_upload"]), settings["embargo_days"]
+        rules = cls(end, settings["fetch_deleted"], exclusions, frozenset(withdrawn))
+        if not days:
+            return rules
+        read = end if snapshot.read_on is None else start_of_day(snapshot.read_on)
+        embargo = f"younger than the embargo of {days} days when the site was read"
+        return replace(rules, fresh_from=read - datetime.timedelta(days=days), embargo=embargo)
 
 
 def plan_bucket(
-    metadata: Path, bucket: str, *, previous: Path | None, rules: Rules, receipt: Path
+    metadata: Path,
+    bucket: str,
+    *,
+    previous: Path | None,
+    rules: Rules,
+    receipt: Path,
+    originals: Path | None = None,
 ) -> None:
     """Write what the release wants of each post of a bucket.
 
-    `previous` is the bucket's last receipt of the release before, or None for the first release.
+    `previous` is the bucket's last receipt of the release before, or None for the first release;
+    `originals` is the one of its optimisation, read if a rule asks for the hashes in it.
     """
     before = lines_by_id(previous, Record)
+    known = lines_by_id(originals if rules.exclusions.ask_sha256 else None, Original)
     now = {row["id"]: parse_post(row) for row in posts_of(metadata, bucket)}
     gone = _tombstones(metadata, before, rules.withdrawn)
     # A post that a snapshot of before its withdrawal still has is none for the plan.
-    lines = [line for line in plan_posts(now, before, rules) if line.id not in gone]
+    lines = [line for line in plan_posts(now, before, rules, known) if line.id not in gone]
     write_receipt(receipt, [*lines, *map(tombstone, gone)])
 
 
 def tombstone(post_id: int) -> Planned:
     """The line of a post that is withdrawn on request: it says only that."""
-    return Planned(
-        id=post_id,
-        change=Change.GONE,
-        state=State.WITHDRAWN,
-        reason=ON_REQUEST,
-        rating=None,
-        file_ext=None,
-        md5=None,
-        size=None,
-        url=None,
-        first_release=None,
-    )
+    return _gone(post_id, ON_REQUEST, None)
 
 
 def _tombstones(
@@ -77,26 +100,59 @@ def _tombstones(
     return frozenset(post_id for post_id in withdrawn if post_id <= last_id or post_id in before)
 
 
-def plan_again(post: Post, *, settings: Path, previous: Path | None) -> Planned:
-    """The plan for one post as the site has it now; `settings` and `previous` are the bucket's."""
+def plan_again(
+    post: Post, *, settings: Path, snapshot: Path, exclusions: Exclusions, previous: Path | None
+) -> Planned:
+    """The plan for one post as the site has it now, by the rules and the receipt of its bucket."""
     record = lines_by_id(previous, Record).get(post.id)
-    return _plan(post, record, Rules.of(read_json(settings)))
+    rules = Rules.of(read_json(settings), read_snapshot(snapshot), exclusions)
+    return _excluded(post, record, None, rules) or _plan(post, record, rules)
 
 
-def plan_posts(now: dict[int, Post], before: dict[int, Record], rules: Rules) -> Iterator[Planned]:
+def plan_posts(
+    now: dict[int, Post],
+    before: dict[int, Record],
+    rules: Rules,
+    known: Mapping[int, Original],
+) -> Iterator[Planned]:
     """The plan for each post that the site has or that a release before had."""
     for post in now.values():
-        yield _plan(post, before.get(post.id), rules)
+        record = before.get(post.id)
+        yield _excluded(post, record, known.get(post.id), rules) or _plan(post, record, rules)
     for record in before.values():
         # Never published and no longer there: what is left is a hole, which needs no line.
         if record.id not in now and record.first_release is not None:
             yield _withdrawn(record, "expunged from the site")
 
 
-def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
-    published = record if record is not None and record.state is State.PUBLISHED else None
+def _excluded(
+    post: Post, record: Record | None, known: Original | None, rules: Rules
+) -> Planned | None:
+    """The line of a post that is no part of the release, whatever the site says of its file."""
     if post.created_at >= rules.end:
         return _without(post, record, State.EXCLUDED, "uploaded after the release's last day")
+    published = record is not None and record.state is State.PUBLISHED
+    # What the site hides is lost already, and says so itself.
+    if post.md5 is None:
+        return None
+    why = rules.exclusions.reason(post, _held(record, known) if published else None)
+    if why is not None:
+        # A list of what hash lists know would help whoever looks for it.
+        return replace(_without(post, record, State.EXCLUDED, why), md5=None, size=None)
+    if not published and rules.fresh_from is not None and post.created_at > rules.fresh_from:
+        return _without(post, record, State.EXCLUDED, rules.embargo)
+    return None
+
+
+def _held(record: Record | None, known: Original | None) -> Held | None:
+    if record is None or record.md5 is None:
+        return None
+    hashes = (known.served_sha256, known.sha256) if known is not None else ()
+    return Held(record.md5, tuple(sha256 for sha256 in hashes if sha256 is not None))
+
+
+def _plan(post: Post, record: Record | None, rules: Rules) -> Planned:
+    published = record if record is not None and record.state is State.PUBLISHED else None
     if post.md5 is None:
         why = "banned on the site" if post.is_banned else "the site hides its file"
         return _lost(post, record, State.BANNED, why)
@@ -130,22 +186,27 @@ def _lost(post: Post, record: Record | None, state: State, why: str) -> Planned:
 
 
 def _withdrawn(record: Record, why: str) -> Planned:
+    # The reason of the first year stays, and nothing else of the post does.
+    reason = record.reason if record.state is State.WITHDRAWN else why
+    return _gone(record.id, reason, record.first_release)
+
+
+def _gone(post_id: int, reason: str | None, first_release: str | None) -> Planned:
     return Planned(
-        id=record.id,
+        id=post_id,
         change=Change.GONE,
         state=State.WITHDRAWN,
-        # The reason of the first year stays, and nothing else of the post does.
-        reason=record.reason if record.state is State.WITHDRAWN else why,
+        reason=reason,
         rating=None,
         file_ext=None,
         md5=None,
         size=None,
         url=None,
-        first_release=record.first_release,
+        first_release=first_release,
     )
 
 
-def _without(post: Post, record: Record | None, state: State, reason: str) -> Planned:
+def _without(post: Post, record: Record | None, state: State, reason: str | None) -> Planned:
     # Torrents hold what was once published: what may follow it must not look new.
     first_release = record.first_release if record is not None else None
     return replace(_line(post, Change.EXCLUDED, state, reason, first_release), url=None)

@@ -35,6 +35,9 @@ class Post:
     tags: tuple[str, ...]
     is_deleted: bool
     is_banned: bool
+    is_pending: bool = False
+    is_flagged: bool = False
+    artists: tuple[str, ...] = ()
 
 
 def id_of(row: object) -> int:
@@ -65,6 +68,8 @@ def parse_post(row: Mapping[str, Any]) -> Post:
         MalformedPost: it has no ID or no upload time.
     """
     post_id = id_of(row)
+    tags = tuple(str(row.get("tag_string") or "").split())
+    artists = row.get("tag_string_artist")
     return Post(
         id=post_id,
         created_at=parse_time(row.get("created_at"), post_id),
@@ -73,9 +78,13 @@ def parse_post(row: Mapping[str, Any]) -> Post:
         file_ext=_matching(EXTENSION, row.get("file_ext")),
         size=_size(row.get("file_size")),
         url=row["file_url"] if isinstance(row.get("file_url"), str) else None,
-        tags=tuple(str(row.get("tag_string") or "").split()),
+        tags=tags,
         is_deleted=row.get("is_deleted") is True,
         is_banned=row.get("is_banned") is True,
+        is_pending=row.get("is_pending") is True,
+        is_flagged=row.get("is_flagged") is True,
+        # Where the site does not say which tags name artists, each of them may.
+        artists=tuple(artists.split()) if isinstance(artists, str) else tags,
     )
 
 
@@ -95,8 +104,12 @@ def parse_time(value: object, post_id: int) -> datetime.datetime:
 
 def end_of_day(day: str) -> datetime.datetime:
     """The first moment (UTC) that no longer belongs to a day."""
-    midnight = datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC)
-    return midnight + datetime.timedelta(days=1)
+    return start_of_day(day) + datetime.timedelta(days=1)
+
+
+def start_of_day(day: str) -> datetime.datetime:
+    """The first moment (UTC) of a day."""
+    return datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC)
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:

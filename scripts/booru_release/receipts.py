@@ -78,7 +78,7 @@ class Downloaded:
 
     The last fields are None unless the post was looked up again and planned anew: then they, and
     `md5`, are the new plan's, and `instead_of` is the md5 of the old one. `amended` brings them
-    into the plan.
+    into the plan. `rules` names those by which the bytes were kept out, if they were.
     """
 
     id: int
@@ -90,6 +90,7 @@ class Downloaded:
     url: str | None = None
     change: Change | None = None
     instead_of: str | None = None
+    rules: str | None = None
 
     @property
     def key(self) -> tuple[int, str]:

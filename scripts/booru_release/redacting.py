@@ -22,7 +22,7 @@ def redact_metadata(metadata: Path, redaction: Redaction, *, buckets: int) -> No
     rows = {
         table: _rewrite(table_file(metadata, table), table, redaction) for table in snapshot.rows
     }
-    describe_tables(metadata, snapshot.last_id, rows)
+    describe_tables(metadata, snapshot.last_id, rows, snapshot.read_on)
 
 
 def mentions(file: Path, table: str, redaction: Redaction) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .configuration import in_order
 from .errors import ReleaseProblem
+from .exclude_file import Rule, fingerprints, read_rules
 from .files import check_writable, dump_json, read_json, write_if_changed
 from .withdrawals import withdrawn_ids
 
@@ -31,7 +32,8 @@ class FixedBuckets(ReleaseProblem):
 def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
     """The settings of a release, by the step that depends on them.
 
-    Hosts, budgets and contacts are left out: they change how a file is fetched, not the file.
+    Hosts, budgets and contacts are left out: they change how a file is fetched, not the file. Rules
+    of exclusion are named by fingerprints, since these settings are published.
     """
     chosen = config["releases"][release]
     source = config["source"]
@@ -45,7 +47,9 @@ def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
         "plan": {
             "last_upload": chosen["last_upload"],
             "fetch_deleted": config["fetch_deleted"],
+            "embargo_days": config["embargo_days"],
         },
+        "exclude": fingerprints(excluding(config["exclude"])),
         "optimise": dict(config["images"]),
         "gates": {"accept": dict(chosen.get("accept", {}))},
         "torrent": {
@@ -57,6 +61,16 @@ def settings_of(config: Mapping[str, Any], release: str) -> dict[str, Any]:
             f"rescale/{name}": _subset_settings(config, release, name) for name in config["subsets"]
         },
     }
+
+
+@cache
+def excluding(path: str | None) -> tuple[Rule, ...]:
+    """The rules of a file of exclusions, read once in a run; none where there is no file.
+
+    Raises:
+        InvalidExclusions: the file, a rule, or a list that it names is not as it should be.
+    """
+    return () if path is None else tuple(read_rules(Path(path)))
 
 
 def _subset_settings(config: Mapping[str, Any], release: str, name: str) -> dict[str, Any]:
@@ -73,7 +87,7 @@ def _subset_settings(config: Mapping[str, Any], release: str, name: str) -> dict
 def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: Path) -> None:
     """Write `<folder>/<release>/settings/<step>.json` where the content differs.
 
-    `release.json` among them has the settings of all steps.
+    `release.json` among them has the settings of all steps, `exclude.json` all that its rules say.
 
     Raises:
         FixedBuckets: the library was made with another number of buckets.
@@ -85,9 +99,10 @@ def write_settings(config: Mapping[str, Any], releases: Iterable[str], folder: P
     if library.is_file() and read_json(library)["buckets"] != config["buckets"]:
         raise FixedBuckets(library.parent, read_json(library)["buckets"], config["buckets"])
     write_if_changed(library, dump_json({"buckets": config["buckets"]}))
+    exclude = {"rules": excluding(config["exclude"])}
     for release in releases:
         steps = settings_of(config, release)
-        for step, values in {**steps, "release": steps}.items():
+        for step, values in {**steps, "exclude": exclude, "release": steps}.items():
             write_if_changed(folder / release / "settings" / f"{step}.json", dump_json(values))
         # Apart from the others: these IDs must not be in release.json.
         write_if_changed(folder / release / "settings" / "withdrawals.json", dump_json(withdrawn))

@@ -1,5 +1,6 @@
 """A release's snapshot: the site's metadata, sorted by bucket and by table, and frozen."""
 
+import datetime
 import resource
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -50,7 +51,7 @@ def snapshot_site(
     metadata, last_upload = receipt.parent, settings["last_upload"]
     raw = raw_site(metadata, settings)
     with open_site(release=release, as_of=last_upload) as site:
-        walk_site(site, raw, last_upload=last_upload)
+        walk_site(site, raw, last_upload=last_upload, read_on=_today(settings["source"]))
     return write_snapshot(
         raw,
         metadata,
@@ -58,6 +59,12 @@ def snapshot_site(
         last_upload=last_upload,
         redaction=redaction,
     )
+
+
+def _today(source: Mapping[str, Any]) -> str | None:
+    # The booru inside shows the end of the release's last day, whenever it is asked.
+    embedded = source["kind"] == "embedded"
+    return None if embedded else datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def raw_site(metadata: Path, settings: Mapping[str, Any]) -> RawSite:
@@ -81,14 +88,16 @@ def write_snapshot(
     redaction = redaction.with_md5s(md5s)
     posts = _write_posts(raw, metadata, buckets, last, redaction)
     rows = {table: _write_table(raw, metadata, table, redaction) for table in TABLES}
-    return describe_tables(metadata, last, {"posts": posts, **rows})
+    return describe_tables(metadata, last, {"posts": posts, **rows}, raw.read_on())
 
 
-def describe_tables(metadata: Path, last: int, rows: dict[str, int]) -> Snapshot:
-    """Write `snapshot.json`, which says what the tables hold; `rows` counts each one's."""
+def describe_tables(
+    metadata: Path, last: int, rows: dict[str, int], read_on: str | None
+) -> Snapshot:
+    """Write `snapshot.json`, which says what the tables hold; `rows` counts those of each."""
     digests = {table: sha256_of(table_file(metadata, table)) for table in sorted(rows)}
     posts = rows["posts"]
-    snapshot = Snapshot(last, posts, last - posts, rows, digests)
+    snapshot = Snapshot(last, posts, last - posts, rows, digests, read_on)
     write_bytes(metadata / "snapshot.json", dump_json(vars(snapshot)))
     return snapshot
 

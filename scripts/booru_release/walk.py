@@ -38,6 +38,11 @@ class RawSite:
             found |= self._rows("confirmed", window.start, window)
             yield window, dict(sorted(found.items()))
 
+    def read_on(self) -> str | None:
+        """The day (UTC) on which the walk began; None where an older version began it."""
+        read_on: str | None = read_json(self.folder / "bound.json").get("read_on")
+        return read_on
+
     def rows(self, table: str) -> Iterator[Row]:
         """The rows of another table, in order of ID."""
         last = 0
@@ -74,14 +79,17 @@ def windows(last: int) -> Iterator[range]:
         yield range(start, min(start + WINDOW, last + 1))
 
 
-def walk_site(site: Site, raw: RawSite, *, last_upload: str) -> None:
+def walk_site(site: Site, raw: RawSite, *, last_upload: str, read_on: str | None = None) -> None:
     """Read everything that a release of the posts until a day needs, and does not have yet.
+
+    `read_on` is today (UTC), kept when the walk begins; None for a site that is shown as of the
+    end of `last_upload`.
 
     Raises:
         NoPosts: no post is that old.
         SiteProblem: the site is down, refuses, or answers what it may not.
     """
-    last = _bound(site, raw, last_upload)
+    last = _bound(site, raw, last_upload, read_on)
     for window in windows(last):
         _complete(raw.file("posts", window.start), _window_reader(site, window))
         if window.start % (WINDOW * 100) == 1:
@@ -94,15 +102,16 @@ def walk_site(site: Site, raw: RawSite, *, last_upload: str) -> None:
         _walk_table(site, raw, table)
 
 
-def _bound(site: Site, raw: RawSite, last_upload: str) -> int:
+def _bound(site: Site, raw: RawSite, last_upload: str, read_on: str | None) -> int:
     """The last ID to ask for, the same when the walk is taken up again."""
     file = raw.folder / "bound.json"
     if not file.is_file():
         # The site's days are of another time zone: the day after holds all of this one.
-        last = site.newest_post(end_of_day(last_upload).date().isoformat())
+        day_after = end_of_day(last_upload).date().isoformat()
+        last = site.newest_post(day_after)
         if last is None:
             raise NoPosts(site.url, f"has no post uploaded until {last_upload}")
-        write_bytes(file, dump_json({"last_id": last}))
+        write_bytes(file, dump_json({"last_id": last, "read_on": read_on or day_after}))
     bound: int = read_json(file)["last_id"]
     return bound
 

@@ -60,6 +60,8 @@ class Workflow:
                 for release, day in ends.items()
             },
             "fetch_deleted": False,
+            "exclude": None,
+            "embargo_days": 0,
             "images": {"png_level": 1, "max_pixels": 1_000_000},
             "subsets": subsets,
             "torrents": {"version": "v1", "trackers": [], "web_seeds": []},
@@ -154,10 +156,12 @@ class Workflow:
                 "snapshot": f"releases/{release}/metadata/snapshot.json",
                 "settings": f"releases/{release}/settings/plan.json",
                 "withdrawals": f"releases/{release}/settings/withdrawals.json",
+                "exclude": f"releases/{release}/settings/exclude.json",
                 "previous": self.previous(release, "checksum", bucket),
+                "originals": self.previous(release, "optimise", bucket),
             },
             output={"receipt": _receipt(release, "plan", bucket)},
-            params={"buckets": len(self.buckets)},
+            params={"lists": str(self.home), "buckets": len(self.buckets)},
             bucket=bucket,
         )
 
@@ -169,9 +173,12 @@ class Workflow:
                 "plan": _receipt(release, "plan", bucket),
                 "settings": f"releases/{release}/settings/plan.json",
                 "previous": self.previous(release, "checksum", bucket),
+                "exclude": f"releases/{release}/settings/exclude.json",
             },
             output={"receipt": _receipt(release, "download", bucket)},
             params={
+                "lists": str(self.home),
+                "max_pixels": self.config["images"]["max_pixels"],
                 "source": self.config["source"],
                 "accept_failed": None,
                 "last_upload": self.config["releases"][release]["last_upload"],

@@ -151,7 +151,7 @@ def compare(tmp_path):
             with booru(corpus, as_of=day) as site:
                 snapshot_site(
                     partial(opened, site),
-                    settings={"source": {}, "last_upload": day, "buckets": 3},
+                    settings={"source": {"kind": "embedded"}, "last_upload": day, "buckets": 3},
                     release=day,
                     receipt=tmp_path / day / "snapshot.json",
                 )

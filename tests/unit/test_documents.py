@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from booru_release.exclude_file import read_rules
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
@@ -33,6 +34,24 @@ def keys_below(schema, place):
 def test_each_key_is_explained_and_no_other():
     explained = re.findall(r"(?m)^\| `([a-z_.*]+)` \|", KEYS)
     assert sorted(explained) == sorted(set(keys_of(SCHEMA)))
+
+
+def test_each_key_of_the_exclusions_is_explained_and_no_other():
+    schema = yaml.safe_load((REPOSITORY / "config" / "exclude.schema.yaml").read_text())
+    explained = re.findall(r"(?m)^\| `rules\[\]\.(\w+)` \|", KEYS)
+    assert explained == [*schema["properties"]["rules"]["items"]["properties"]]
+
+
+def test_the_example_of_the_exclusions_is_allowed(tmp_path):
+    example = re.search(r"(?m)^    rules:\n(?:      .*\n)+", KEYS)[0]
+    for kind, digits in (("md5", 32), ("sha256", 64)):
+        (tmp_path / "lists").mkdir(exist_ok=True)
+        (tmp_path / "lists" / f"known.{kind}").write_text("0" * digits)
+    (tmp_path / "exclude.yaml").write_text(example)
+    assert [rule["name"] for rule in read_rules(tmp_path / "exclude.yaml")] == [
+        "no-photographs",
+        "known",
+    ]
 
 
 def test_the_defaults_in_the_document_are_those_of_the_file():

@@ -2,13 +2,17 @@ import json
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import pytest
 from booru_release.downloading import PostsFailed, download_bucket, failures
-from booru_release.files import dump_json, write_bytes
+from booru_release.exclusions import Exclusions, Rule
+from booru_release.files import dump_json, write_bytes, write_lines
 from booru_release.library import Library
+from booru_release.metadata import Snapshot, bucket_file
 from booru_release.planning import plan_again
 from booru_release.receipts import Change, Downloaded, State, read_receipt, write_receipt
+from booru_release.screening import NO_SCREENING, Screening
 from booru_release.site_problems import CredentialsNeeded
 from making import (
     Booru,
@@ -21,10 +25,13 @@ from making import (
     original,
     picture,
     planned,
+    sha256,
     site_at,
     warnings,
     write_file,
 )
+from watchdog.events import FileSystemEventHandler
+from watchdog.observers import Observer
 from web import Reply, file, page, refusal
 
 IMAGES = [picture(shade) for shade in (10, 20, 30, 40)]
@@ -53,8 +60,20 @@ class Bucket:
         self.journal, self.receipt = folder / "journal.jsonl", folder / "receipt"
         self._plan, self._settings = folder / "plan", folder / "plan.json"
         self.previous = None
-        settings = {"last_upload": "2018-12-31", "fetch_deleted": False}
+        settings = {"last_upload": "2018-12-31", "fetch_deleted": False, "embargo_days": 0}
         write_bytes(self._settings, dump_json(settings))
+        self._snapshot = folder / "snapshot.json"
+        write_bytes(self._snapshot, dump_json(vars(Snapshot(9, 9, 0, {}, {}))))
+        self.screening = NO_SCREENING
+
+    def look_by(self, *rules, version=""):
+        """Look at bytes by these rules from now on, for posts of the bucket."""
+        metadata = self.receipt.parent / "metadata"
+        row = {"created_at": "2018-01-01T00:00:00Z", "tag_string": "sky"}
+        write_lines(bucket_file(metadata, "0000"), [{"id": n, **row} for n in (10, 20, 30, 40)])
+        waiting = self.receipt.parent / "waiting"
+        exclusions = Exclusions((), rules, version)
+        self.screening = Screening(exclusions, waiting, metadata, "0000", max_pixels=10**6)
 
     def download(self, lines, open_site, **more):
         write_receipt(self._plan, lines)
@@ -68,9 +87,16 @@ class Bucket:
             library=self.library,
             journal=self.journal,
             open_site=open_site,
-            plan_again=partial(plan_again, settings=self._settings, previous=self.previous),
+            plan_again=partial(
+                plan_again,
+                settings=self._settings,
+                snapshot=self._snapshot,
+                exclusions=self.screening.exclusions,
+                previous=self.previous,
+            ),
             accept_failed=accept_failed,
             receipt=self.receipt,
+            screening=self.screening,
         )
 
     def incoming(self):
@@ -444,10 +470,112 @@ def test_an_address_elsewhere_is_named_and_not_followed(bucket, site, url, why):
     assert bucket.incoming() == {}
 
 
-def test_a_download_that_is_killed_anywhere_goes_on_and_ends_with_the_same_bytes(tmp_path, corpus):
+# Rules that look at bytes
+
+
+SECOND = Rule("rule second: why", sha256=frozenset({sha256(IMAGES[1])}))
+
+
+def kept_out(post_id, image, version=""):
+    return Downloaded(post_id, md5(image), State.EXCLUDED, "rule second: why", rules=version)
+
+
+def test_what_a_rule_keeps_out_is_excluded_and_the_others_arrive(bucket, site, caplog):
+    bucket.look_by(SECOND)
+    lines = bucket.download(plan_of_all(), site.open_site)
+    assert lines[1] == kept_out(20, IMAGES[1])
+    assert [line.state for line in lines] == [None, State.EXCLUDED, None, None]
+    assert sorted(bucket.incoming().values()) == sorted([IMAGES[0], *IMAGES[2:]])
+    assert warnings(caplog) == ["post 20: excluded: rule second: why"]
+    assert contents(bucket.screening.waiting) == {}
+
+
+def test_what_a_rule_keeps_out_never_has_a_name_in_the_library(bucket, site):
+    bucket.look_by(SECOND)
+    bucket.library.root.mkdir(parents=True)
+    with names_below(bucket.library.root) as names:
+        bucket.download(plan_of_all(), site.open_site)
+    known = {image: [name for name in names if md5(image) in name] for image in IMAGES}
+    assert known[IMAGES[1]] == []
+    # Any other has one, and never a half of its bytes below it.
+    assert [known[image] for image in (IMAGES[0], IMAGES[2])] == [
+        [f"incoming/0000/{number}.{md5(image)}.png"]
+        for number, image in ((10, IMAGES[0]), (30, IMAGES[2]))
+    ]
+
+
+@contextmanager
+def names_below(folder):
+    """The names that appear below a folder while the block runs, as the kernel tells."""
+    names = set()
+
+    class Named(FileSystemEventHandler):
+        def on_any_event(self, event):
+            for path in (event.src_path, event.dest_path):
+                if path and not event.is_directory and Path(path).is_relative_to(folder):
+                    names.add(Path(path).relative_to(folder).as_posix())
+
+    observer = Observer()
+    observer.schedule(Named(), str(folder), recursive=True)
+    (folder / "incoming" / "0000").mkdir(parents=True)
+    observer.start()
+    yield names
+    observer.stop()
+    observer.join()
+
+
+def test_what_a_rule_kept_out_is_not_fetched_again_by_the_next_run(bucket, site):
+    bucket.look_by(SECOND, version="one")
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    before = len(site.images_sent())
+    lines = bucket.download(plan_of_all(), never_opened)
+    assert lines[1] == kept_out(20, IMAGES[1], "one")
+    assert len(site.images_sent()) == before
+
+
+def test_what_other_rules_kept_out_is_fetched_again(bucket, site):
+    bucket.look_by(SECOND, version="one")
+    with pytest.raises(PostsFailed):
+        bucket.download([failing(5), *plan_of_all()], site.open_site)
+    bucket.look_by(version="two")
+    lines = bucket.download(plan_of_all(), site.open_site)
+    assert lines[1] == arrived(20, IMAGES[1])
+
+
+def test_a_file_that_waits_is_looked_at_by_new_rules_and_goes(bucket, site):
+    bucket.download(plan_of_all(), site.open_site)
+    bucket.look_by(SECOND)
+    lines = bucket.download(plan_of_all(), never_opened)
+    assert lines[1] == kept_out(20, IMAGES[1])
+    assert IMAGES[1] not in bucket.incoming().values()
+
+
+@pytest.mark.parametrize("known", ["served_sha256", "sha256"])
+def test_a_file_of_the_library_is_known_by_the_ledger_and_not_opened(bucket, known):
+    write_file(bucket.library.original("0000", 20, md5(IMAGES[1]), "png"), b"not opened")
+    row = {**asdict(original(20, b"other")), "md5": md5(IMAGES[1]), known: sha256(IMAGES[1])}
+    bucket.library.ledger("0000").append(row)
+    bucket.look_by(SECOND)
+    lines = bucket.download([planned(20, IMAGES[1])], never_opened)
+    assert lines == [kept_out(20, IMAGES[1])]
+
+
+def test_a_file_that_the_site_lost_is_missing_and_not_excluded(bucket, site, corpus):
     corpus.file(IMAGES[1]).unlink()
+    bucket.look_by(SECOND)
+    [line] = bucket.download([planned(20, IMAGES[1])], site.open_site)
+    assert line.state is State.MISSING
+
+
+@pytest.mark.parametrize("rules", [(), (SECOND,)], ids=["no rule", "a rule of bytes"])
+def test_a_download_that_is_killed_anywhere_goes_on_and_ends_with_the_same_bytes(
+    tmp_path, corpus, rules
+):
+    corpus.file(IMAGES[2]).unlink()
     with booru(corpus) as site:
         whole = Bucket(tmp_path / "whole")
+        whole.look_by(*rules)
         whole.download(plan_of_all(), site.open_site)
         deaths = 0
         while kill_and_go_on(tmp_path / f"killed-{deaths}", deaths + 1, site, whole):
@@ -459,6 +587,7 @@ def test_a_download_that_is_killed_anywhere_goes_on_and_ends_with_the_same_bytes
 def kill_and_go_on(folder, at, site, whole):
     """Kill a download before its n-th change of a file, and start it again."""
     bucket = Bucket(folder)
+    bucket.look_by(*whole.screening.exclusions.on_arrival)
     write_receipt(folder / "plan", plan_of_all())
     died = killed(lambda: bucket.run(site.open_site), at=at, below=folder)
     had = {name.split(".")[1] for name in bucket.incoming() if name.endswith(".png")}
@@ -468,4 +597,5 @@ def kill_and_go_on(folder, at, site, whole):
     assert bucket.receipt.read_bytes() == whole.receipt.read_bytes()
     assert bucket.incoming() == whole.incoming()
     assert not bucket.journal.exists()
+    assert contents(bucket.screening.waiting) == {}
     return died

@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from booru_release.exclusions import Exclusions, Rule
 from booru_release.fetching import Fetcher, Held, is_wall
-from booru_release.files import dump_json, write_bytes
+from booru_release.files import dump_json, write_bytes, write_lines
 from booru_release.library import Library
+from booru_release.metadata import Snapshot, bucket_file
 from booru_release.planning import plan_again
 from booru_release.receipts import Change, State, amended, write_receipt
+from booru_release.screening import NO_SCREENING, Screening
 from booru_release.site_problems import (
     AskedToWait,
     CredentialsNeeded,
@@ -16,7 +19,7 @@ from booru_release.site_problems import (
     WebPage,
     WrongBytes,
 )
-from making import md5, original, planned, record, site_at, write_file
+from making import md5, original, planned, record, sha256, site_at, write_file
 from web import Reply, file, page, refusal
 
 OLD, NEW = b"old picture", b"new picture!"
@@ -49,20 +52,27 @@ def library(tmp_path):
 def fetch(web, library, tmp_path):
     """Fetch post 7; `before` is what the release before says of it."""
 
-    def fetch(line=LINE, *, before=None, known=None, **settings):
+    def fetch(line=LINE, *, before=None, known=None, screening=NO_SCREENING, **settings):
         path, previous = tmp_path / "plan.json", None
-        write_bytes(
-            path, dump_json({"last_upload": "2018-12-31", "fetch_deleted": False, **settings})
-        )
+        values = {"last_upload": "2018-12-31", "fetch_deleted": False, "embargo_days": 0}
+        write_bytes(path, dump_json({**values, **settings}))
+        snapshot = tmp_path / "snapshot.json"
+        write_bytes(snapshot, dump_json(vars(Snapshot(9, 9, 0, {}, {}))))
         if before is not None:
             previous = tmp_path / "previous"
             write_receipt(previous, [before])
 
         def again(post):
-            return plan_again(post, settings=path, previous=previous)
+            return plan_again(
+                post,
+                settings=path,
+                snapshot=snapshot,
+                exclusions=screening.exclusions,
+                previous=previous,
+            )
 
         held = Held("0007", library, known or {})
-        outcome, _ = Fetcher(site_at(web.url), held, again).fetch(line)
+        outcome, _ = Fetcher(site_at(web.url), held, again, screening).fetch(line)
         return outcome
 
     return fetch
@@ -216,6 +226,26 @@ def test_a_replacement_that_was_taken_back_leaves_what_was_published(web, fetch)
     assert (planned_anew.change, planned_anew.state) == (Change.UNCHANGED, None)
     assert planned_anew.md5 == md5(b"first")
     assert "/new.png" not in web.paths
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ((Rule("rule a: why", md5=frozenset({md5(NEW)})),), ()),
+        ((), (Rule("rule a: why", sha256=frozenset({sha256(NEW)})),)),
+    ],
+)
+def test_a_second_look_obeys_the_rules_that_keep_posts_out(web, fetch, library, tmp_path, rules):
+    web.put("/posts/7.json", post(file_url="/new.png"))
+    web.put("/new.png", file(NEW))
+    metadata = tmp_path / "metadata"
+    row = {"id": 7, "created_at": "2018-01-01T00:00:00Z", "tag_string": ""}
+    write_lines(bucket_file(metadata, "0007"), [row])
+    exclusions = Exclusions(*rules, "one")
+    outcome = fetch(screening=Screening(exclusions, tmp_path / "waiting", metadata, "0007", 10**6))
+    assert (outcome.state, outcome.rules) == (State.EXCLUDED, "one")
+    assert "rule a: why" in outcome.reason
+    assert not library.incoming("0007", 7, md5(NEW), "png").exists()
 
 
 def test_what_is_held_is_known_by_its_file_or_its_line(library):

@@ -2,7 +2,9 @@ import datetime
 from dataclasses import replace
 
 import pytest
+from booru_release.exclusions import NO_EXCLUSIONS, Exclusions, Rule
 from booru_release.files import dump_json, write_bytes, write_lines
+from booru_release.metadata import Snapshot
 from booru_release.planning import Rules, plan_again, plan_bucket, tombstone
 from booru_release.posts import parse_post
 from booru_release.receipts import (
@@ -14,7 +16,7 @@ from booru_release.receipts import (
     write_receipt,
 )
 from booru_release.snapshot import bucket_file
-from making import md5, record
+from making import md5, original, record
 
 OLD, NEW = md5(b"old"), md5(b"new")
 RULES = Rules(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), fetch_deleted=False)
@@ -41,12 +43,22 @@ def row(post_id=2, **values):
 def plan(tmp_path):
     """Plan bucket 0000 of 2019 for the posts of the site, after what 2018 says."""
 
-    def plan(*rows, before=None, rules=RULES):
+    def plan(*rows, before=None, rules=RULES, originals=None):
         write_lines(bucket_file(tmp_path, "0000"), rows)
         previous = None if before is None else tmp_path / "previous"
         if previous:
             write_receipt(previous, before)
-        plan_bucket(tmp_path, "0000", previous=previous, rules=rules, receipt=tmp_path / "plan")
+        hashes = None if originals is None else tmp_path / "originals"
+        if hashes:
+            write_receipt(hashes, originals)
+        plan_bucket(
+            tmp_path,
+            "0000",
+            previous=previous,
+            rules=rules,
+            receipt=tmp_path / "plan",
+            originals=hashes,
+        )
         return list(read_receipt(tmp_path / "plan", Planned))
 
     return plan
@@ -54,6 +66,12 @@ def plan(tmp_path):
 
 def old_record(**values):
     return record(2, b"old", **values)
+
+
+def rules_of(read_on=None, **settings):
+    values = {"last_upload": "2019-12-31", "fetch_deleted": False, **settings}
+    snapshot = Snapshot(9, 9, 0, {}, {}, read_on)
+    return Rules.of(values, snapshot, NO_EXCLUSIONS)
 
 
 REASONS = {
@@ -79,8 +97,8 @@ def wanted(change, first_release, **values):
     return Planned(**{**line, **values})
 
 
-def unwanted(state, reason, **values):
-    return wanted(Change.EXCLUDED, None, state=state, reason=reason, url=None, **values)
+def unwanted(state, reason, *, first_release=None, **values):
+    return wanted(Change.EXCLUDED, first_release, state=state, reason=reason, url=None, **values)
 
 
 def withdrawn(reason):
@@ -252,6 +270,109 @@ def test_a_post_that_was_excluded_after_its_publication_returns_as_replaced(plan
     assert line == wanted(Change.REPLACED, "2018", md5=NEW)
 
 
+# Rules of exclusion
+
+
+def excluding(*rules):
+    on_arrival = tuple(rule for rule in rules if rule.needs_bytes)
+    return replace(RULES, exclusions=Exclusions(tuple({*rules} - {*on_arrival}), on_arrival))
+
+
+SKY = excluding(Rule("rule sky: why", (lambda post: "sky" in post.tags,)))
+
+
+def ruled_out(reason="rule sky: why", **values):
+    return unwanted(State.EXCLUDED, reason, md5=None, size=None, **values)
+
+
+def test_a_post_that_a_rule_keeps_out_is_not_named_by_its_hash(plan):
+    assert plan(row(), rules=SKY) == [ruled_out()]
+    assert plan(row(tag_string="sea"), rules=SKY) == [wanted(Change.NEW, None)]
+
+
+def test_a_rule_counts_for_what_an_earlier_release_published(plan):
+    assert plan(row(), rules=SKY, before=[old_record()]) == [ruled_out(first_release="2018")]
+
+
+def test_a_rule_says_more_than_a_deletion_and_an_unknown_type(plan):
+    assert plan(row(is_deleted=True), rules=SKY) == [ruled_out()]
+    assert plan(row(file_ext="heic"), rules=SKY) == [ruled_out(file_ext="heic")]
+
+
+def test_what_the_site_hides_needs_no_rule(plan):
+    hidden = row(md5=None, is_banned=True)
+    assert plan(hidden, rules=SKY) == [unwanted(State.BANNED, "banned on the site", md5=None)]
+    assert plan(hidden, rules=SKY, before=[old_record()]) == [withdrawn("banned on the site")]
+
+
+def test_a_published_file_is_excluded_by_its_md5_although_the_site_has_another_now(plan):
+    rules = excluding(Rule("rule old: why", md5=frozenset({OLD})))
+    [line] = plan(row(md5=NEW), rules=rules, before=[old_record()])
+    assert line == ruled_out("rule old: why", first_release="2018")
+
+
+@pytest.mark.parametrize("hashed", ["served_sha256", "sha256"])
+def test_a_published_file_is_excluded_by_either_sha256_without_being_opened(plan, hashed):
+    rules = excluding(Rule("rule old: why", sha256=frozenset({"ab" * 32})))
+    known = original(2, b"old", **{hashed: "ab" * 32})
+    [line] = plan(row(), rules=rules, before=[old_record()], originals=[known])
+    assert line == ruled_out("rule old: why", first_release="2018")
+    [other] = plan(row(), rules=rules, before=[old_record()], originals=[original(2, b"old")])
+    assert other == wanted(Change.UNCHANGED, "2018")
+
+
+def test_a_corrupt_file_has_no_hash_that_a_rule_could_ask_for(plan):
+    rules = excluding(Rule("rule old: why", sha256=frozenset({"ab" * 32})))
+    corrupt = old_record(state=State.CORRUPT, reason="cut short", first_release=None)
+    known = original(2, b"old", state=State.CORRUPT, served_sha256="ab" * 32, sha256=None)
+    [line] = plan(row(), rules=rules, before=[corrupt], originals=[known])
+    assert (line.state, line.change) == (State.CORRUPT, Change.UNCHANGED)
+
+
+# The embargo
+
+
+EMBARGO = "younger than the embargo of 30 days when the site was read"
+
+
+@pytest.mark.parametrize(
+    ("read_on", "created_at", "fresh"),
+    [
+        # Without a day in the snapshot, the site was read when the last day had ended.
+        (None, "2019-12-02T00:00:00.000Z", False),
+        (None, "2019-12-02T00:00:00.001Z", True),
+        (None, "2019-12-31T23:59:59.999Z", True),
+        ("2020-01-01", "2019-12-02T00:00:00.000Z", False),
+        ("2020-01-01", "2019-12-02T00:00:00.001Z", True),
+        ("2020-01-20", "2019-12-21T00:00:00.000Z", False),
+        ("2020-01-20", "2019-12-20T19:00:00.001-05:00", True),
+        ("2020-03-01", "2019-12-31T23:59:59.999Z", False),
+    ],
+)
+def test_an_embargo_counts_from_the_day_on_which_the_site_was_read(
+    plan, read_on, created_at, fresh
+):
+    rules = rules_of(read_on, embargo_days=30)
+    [line] = plan(row(created_at=created_at), rules=rules)
+    assert line == (unwanted(State.EXCLUDED, EMBARGO) if fresh else wanted(Change.NEW, None))
+
+
+def test_what_waited_for_an_embargo_is_new_in_the_next_release(plan):
+    [waiting] = plan(row(created_at="2019-12-31T00:00:00Z"), rules=rules_of(embargo_days=30))
+    before = [old_record(state=State.EXCLUDED, reason=waiting.reason, first_release=None)]
+    assert plan(row(created_at="2019-12-31T00:00:00Z"), before=before) == [wanted(Change.NEW, None)]
+
+
+def test_what_was_published_already_is_under_no_embargo(plan):
+    fresh = row(created_at="2019-12-31T00:00:00Z")
+    [line] = plan(fresh, rules=rules_of(embargo_days=30), before=[old_record()])
+    assert line == wanted(Change.UNCHANGED, "2018")
+
+
+def test_no_embargo_is_none(plan):
+    assert rules_of("2019-12-31", embargo_days=0).fresh_from is None
+
+
 def test_every_post_has_one_line_in_order_of_its_id(plan):
     before = [record(post_id, b"old") for post_id in (8, 2, 6)]
     lines = plan(row(4), row(2), before=before)
@@ -264,10 +385,23 @@ def test_every_post_has_one_line_in_order_of_its_id(plan):
 
 
 def test_the_rules_come_from_the_settings():
-    assert Rules.of({"last_upload": "2019-12-31", "fetch_deleted": False}) == RULES
+    assert rules_of(embargo_days=0) == RULES
 
 
 # A second look
+
+
+def again(tmp_path, post, previous):
+    settings, snapshot = tmp_path / "plan.json", tmp_path / "snapshot.json"
+    settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false, "embargo_days": 0}')
+    snapshot.write_bytes(dump_json(vars(Snapshot(9, 9, 0, {}, {}))))
+    return plan_again(
+        post,
+        settings=settings,
+        snapshot=snapshot,
+        exclusions=NO_EXCLUSIONS,
+        previous=previous,
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,19 +415,14 @@ def test_the_rules_come_from_the_settings():
 )
 def test_a_post_is_planned_again_by_the_rules_of_its_bucket(tmp_path, plan, values, change):
     plan(row(), before=[old_record(), record(4, b"other")])
-    settings = tmp_path / "plan.json"
-    settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false}')
-    post = parse_post(row(**values))
-    again = plan_again(post, settings=settings, previous=tmp_path / "previous")
-    assert [again] == plan(row(**values), before=[old_record()])
-    assert again.change is change
+    line = again(tmp_path, parse_post(row(**values)), tmp_path / "previous")
+    assert [line] == plan(row(**values), before=[old_record()])
+    assert line.change is change
 
 
 def test_a_post_of_the_first_release_is_planned_again_as_new(tmp_path):
-    settings = tmp_path / "plan.json"
-    settings.write_text('{"last_upload": "2019-12-31", "fetch_deleted": false}')
-    again = plan_again(parse_post(row(md5=NEW)), settings=settings, previous=None)
-    assert (again.change, again.md5) == (Change.NEW, NEW)
+    line = again(tmp_path, parse_post(row(md5=NEW)), None)
+    assert (line.change, line.md5) == (Change.NEW, NEW)
 
 
 # Posts that are withdrawn on request

@@ -35,7 +35,24 @@ def test_a_post_of_today_is_read():
         tags=("1girl", "blonde_hair", "solo"),
         is_deleted=False,
         is_banned=False,
+        is_pending=False,
+        is_flagged=False,
+        artists=("1girl", "blonde_hair", "solo"),
     )
+
+
+def test_a_post_says_who_made_it_and_what_the_site_thinks_of_it():
+    post = parse_post(
+        {**TODAY, "tag_string_artist": "a  b_(c)", "is_pending": True, "is_flagged": "yes"}
+    )
+    assert (post.artists, post.is_pending, post.is_flagged) == (("a", "b_(c)"), True, False)
+    assert parse_post({**TODAY, "tag_string_artist": ""}).artists == ()
+
+
+@pytest.mark.parametrize("hostile", [None, 7, ["a"], {"a": "b"}])
+def test_where_artists_are_not_told_apart_every_tag_may_be_one(hostile):
+    post = parse_post({**TODAY, "tag_string_artist": hostile})
+    assert post.artists == post.tags
 
 
 def test_a_post_of_2018_with_a_relative_address_is_read():

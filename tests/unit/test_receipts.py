@@ -128,7 +128,7 @@ def test_a_receipt_is_json_that_others_can_read(tmp_path):
     write_receipt(tmp_path / "receipt", [Downloaded(7, "0" * 32, State.MISSING, "gone")])
     text = gzip.decompress((tmp_path / "receipt").read_bytes()).decode()
     row = {"id": 7, "md5": "0" * 32, "state": "missing", "reason": "gone"}
-    row |= dict.fromkeys(("file_ext", "size", "url", "change", "instead_of"))
+    row |= dict.fromkeys(("file_ext", "size", "url", "change", "instead_of", "rules"))
     assert text == json.dumps(row, separators=(",", ":")) + "\n"
 
 

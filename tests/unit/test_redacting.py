@@ -19,7 +19,8 @@ def write_metadata(folder):
     for number in range(3):
         rows = [row for row in POSTS if row["id"] % 3 == number]
         write_lines(bucket_file(folder, f"{number:04d}"), rows)
-    describe_tables(folder, 4, {"posts": 4, **{name: len(rows) for name, rows in tables.items()}})
+    rows = {name: len(rows) for name, rows in tables.items()}
+    describe_tables(folder, 4, {"posts": 4, **rows}, "2020-01-05")
     return folder
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from booru_release.configuration import complete
+from booru_release.exclude_file import fingerprints, read_rules
 from booru_release.files import dump_json, read_json, write_bytes
 from booru_release.settings import (
     FixedBuckets,
@@ -100,7 +101,8 @@ def test_each_step_has_its_settings():
             "last_upload": "2018-12-31",
             "source": {"kind": "embedded"},
         },
-        "plan": {"last_upload": "2018-12-31", "fetch_deleted": False},
+        "plan": {"last_upload": "2018-12-31", "fetch_deleted": False, "embargo_days": 0},
+        "exclude": fingerprints(read_rules(DEFAULTS.with_name("exclude.yaml"))),
         "optimise": {"png_level": 2, "max_pixels": 500_000_000},
         "gates": {"accept": {}},
         "torrent": {
@@ -153,7 +155,10 @@ def test_each_step_gets_a_file_with_its_settings(tmp_path):
     config = config_with()
     write_settings(config, ["2018"], tmp_path)
     folder = tmp_path / "2018" / "settings"
-    for step, values in settings_of(config, "2018").items():
+    steps = settings_of(config, "2018")
+    assert {path.stem for path in folder.glob("*.json")} >= {*steps} - {"rescale/sfw_512px"}
+    rules = read_rules(DEFAULTS.with_name("exclude.yaml"))
+    for step, values in {**steps, "exclude": {"rules": rules}}.items():
         assert json.loads((folder / f"{step}.json").read_text()) == values
     assert json.loads((folder / "release.json").read_text()) == settings_of(config, "2018")
 
@@ -172,6 +177,8 @@ def test_the_same_configuration_writes_nothing_again(tmp_path):
         ({"images": {"png_level": 3}}, {"optimise", "release"}),
         ({"images": {"max_pixels": 7}}, {"optimise", "rescale/sfw_512px", "release"}),
         ({"fetch_deleted": True}, {"plan", "release"}),
+        ({"embargo_days": 30}, {"plan", "release"}),
+        ({"exclude": None}, {"exclude", "release"}),
         ({"torrents": {"version": "v2"}}, {"torrent", "release"}),
         ({"staging": {"destination": "/srv"}}, {"publish"}),
         ({"source": {"kind": "embedded", "corpus": "x"}}, {"snapshot", "release"}),

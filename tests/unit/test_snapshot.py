@@ -1,3 +1,4 @@
+import datetime
 import gzip
 import hashlib
 import json
@@ -20,7 +21,7 @@ from booru_release.site_problems import SiteDown, UnexpectedAnswer
 from booru_release.snapshot import NOTHING, raw_site, snapshot_site, write_snapshot
 from booru_release.transfer import Transfer
 from booru_release.walk import RawSite
-from web import refusal
+from web import refusal, rows
 from witnesses import existing, files_in
 
 SETTINGS = {"last_upload": "2018-12-31", "buckets": 8, "source": {"kind": "embedded"}}
@@ -51,8 +52,8 @@ def written(tmp_path):
         raw = RawSite(tmp_path / "raw")
         last = max((int(post["id"]) for post in posts), default=0)
         write_bytes(raw.folder / "bound.json", dump_json({"last_id": last}))
-        for table, rows in {"posts": posts, **tables}.items():
-            body = json.dumps(rows).encode() + b"\n"
+        for table, found in {"posts": posts, **tables}.items():
+            body = json.dumps(found).encode() + b"\n"
             write_bytes(raw.file(table, 1 if table == "posts" else 0), gzip.compress(body))
         return write_snapshot(
             raw, tmp_path / "to", buckets=buckets, last_upload=last_upload, redaction=redaction
@@ -128,6 +129,51 @@ def test_what_a_site_says_beside_what_we_read_is_kept(release):
     _, metadata = release
     first = lines_of(metadata / "posts.jsonl.gz")[0]
     assert {"tag_string_artist", "media_asset", "updated_at", "source"} <= first.keys()
+
+
+# The day on which it was read
+
+
+def test_the_booru_inside_is_read_when_the_last_day_has_ended(release):
+    assert release[0].read_on == "2019-01-01"
+
+
+def test_a_real_site_is_read_on_the_day_on_which_the_walk_began(web, tmp_path):
+    @contextmanager
+    def open_site(*, release, as_of):
+        yield Site(Transfer(web.url, Budget(tmp_path / "budget", None)))
+
+    def read():
+        return snapshot_site(
+            open_site,
+            settings={**SETTINGS, "source": {"kind": "danbooru", "url": web.url}},
+            release="2018",
+            receipt=tmp_path / "metadata" / "snapshot.json",
+        )
+
+    def posts(asked):
+        last_page = asked.query.get("page") == "a1" or "id:" in asked.query.get("tags", "")
+        return rows() if last_page else rows(post(1))
+
+    web.put("/posts.json", posts)
+    for table in TABLES:
+        web.put(f"/{table}.json", rows())
+    days = {datetime.datetime.now(datetime.UTC).date().isoformat()}
+    found = read().read_on
+    assert found in days | {datetime.datetime.now(datetime.UTC).date().isoformat()}
+    [bound] = (tmp_path / "metadata" / "raw").glob("*/bound.json")
+    kept = json.loads(bound.read_text())
+    write_bytes(bound, dump_json({**kept, "read_on": "2018-07-07"}))
+    # A walk that is taken up again on another day began when it began.
+    assert read().read_on == "2018-07-07"
+
+
+def test_a_walk_of_an_older_version_tells_no_day(written, tmp_path):
+    assert written(post(1)).read_on is None
+    kept = json.loads((tmp_path / "to" / "snapshot.json").read_text())
+    del kept["read_on"]
+    write_bytes(tmp_path / "to" / "snapshot.json", dump_json(kept))
+    assert read_snapshot(tmp_path / "to" / "snapshot.json").read_on is None
 
 
 # What belongs to a release
@@ -264,12 +310,12 @@ def test_a_snapshot_leaves_out_what_is_withdrawn_and_keeps_the_answers(written, 
     assert (snapshot.last_id, snapshot.posts, snapshot.holes) == (3, 2, 1)
     assert snapshot.rows["notes"] == 1
     metadata = tmp_path / "to"
-    for rows in (
+    for written in (
         lines_of(metadata / "posts.jsonl.gz"),
         lines_of(metadata / "posts" / "0000.jsonl.gz"),
     ):
-        assert rows[0]["id"] == 2
-        assert rows[0]["parent_id"] is None
+        assert written[0]["id"] == 2
+        assert written[0]["parent_id"] is None
     # The md5 that only the answers tell is redacted, too.
     assert lines_of(metadata / "posts.jsonl.gz")[1]["source"] == "/(withdrawn).png"
     assert ids_in(metadata / "posts" / "0001.jsonl.gz") == [3]

@@ -217,7 +217,10 @@ def test_the_day_after_bounds_the_walk_since_the_sites_days_are_of_another_zone(
     Booru(web, [1, 2, 3])
     read()
     assert web.asked[0].query["tags"] == "date:<=2019-01-01"
-    assert json.loads((raw.folder / "bound.json").read_text()) == {"last_id": 3}
+    assert json.loads((raw.folder / "bound.json").read_text()) == {
+        "last_id": 3,
+        "read_on": "2019-01-01",
+    }
 
 
 def test_a_window_is_read_page_by_page_to_its_end(web, read):

@@ -197,6 +197,23 @@ def opened_below(folder: Path) -> Iterator[set[str]]:
     observer.join()
 
 
+@contextmanager
+def names_below(folder: Path) -> Iterator[set[str]]:
+    """The names that files below a folder get while the block runs, as the kernel tells."""
+    names: set[str] = set()
+
+    class Named(FileSystemEventHandler):
+        def on_any_event(self, event):
+            names.update(str(path) for path in (event.src_path, event.dest_path) if path)
+
+    observer = Observer()
+    observer.schedule(Named(), str(folder), recursive=True)
+    observer.start()
+    yield names
+    observer.stop()
+    observer.join()
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, by path."""
     return {
