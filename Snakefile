@@ -8,6 +8,21 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+# On a cluster, too: what talks to the site keeps one budget on one host, and what takes a moment
+# is not worth a submission.
+localrules:
+    snapshot_site,
+    plan_bucket,
+    download_bucket,
+    diff_releases,
+    list_subset,
+    list_torrents,
+    make_metadata_torrent,
+    write_sums,
+    finish_release,
+    publish_release,
+
+
 include: "rules/common.smk"
 include: "rules/lookups.smk"
 include: "rules/targets.smk"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from booru_release import configuration, runs, settings, texts
+from booru_release import configuration, runs, settings, succession, texts
 
 FOLDER = Path("releases")
 SCHEMA = Path(workflow.basedir, "config", "config.schema.yaml")
@@ -24,9 +24,12 @@ SUBSETS = sorted(config["subsets"])
 HASH_LISTS = str(Path(config["exclude"] or ".").parent)
 SOURCE = configuration.resolved_source(config, workflow.basedir)
 
-settings.write_settings(config, OPEN_RELEASES, FOLDER)
+# Jobs read this file, too, on other hosts and many at a time: only the run itself writes and tells.
 if workflow.is_main_process:
+    settings.write_settings(config, OPEN_RELEASES, FOLDER)
     runs.announce(config, FOLDER, OPEN_RELEASES, logger)
+else:
+    succession.join(FOLDER)
 if SOURCE["kind"] != "embedded":
     workflow.register_resource("connections", configuration.Source.of(SOURCE).connections)
 
@@ -42,7 +45,8 @@ wildcard_constraints:
 
 
 onstart:
-    runs.start(FOLDER, workflow.dag_settings.targets)
+    if runs.start(FOLDER, workflow.dag_settings.targets):
+        succession.begin(FOLDER, logger)
 
 
 onsuccess:

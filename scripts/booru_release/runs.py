@@ -34,8 +34,8 @@ class AlreadyRunning(ReleaseProblem):
         self.folder = folder
 
 
-def start(folder: Path, targets: Collection[str] = ()) -> None:
-    """Keep other runs off the folder until this process ends.
+def start(folder: Path, targets: Collection[str] = ()) -> bool:
+    """Keep other runs off the folder until this process ends; say whether they are kept off.
 
     Targets that only look may be asked for while another run works there.
 
@@ -45,7 +45,7 @@ def start(folder: Path, targets: Collection[str] = ()) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if targets and all(target.startswith(ONLY_LOOK) for target in targets):
         _started.append(time.time())
-        return
+        return False
     lock = (folder / "run.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,6 +54,7 @@ def start(folder: Path, targets: Collection[str] = ()) -> None:
         raise AlreadyRunning(folder) from None
     _held.append(lock)
     _started.append(time.time())
+    return True
 
 
 def announce(
