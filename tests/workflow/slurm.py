@@ -85,7 +85,8 @@ class Cluster:
         name = daemon.split()[0]
         self.shell(f"{daemon} >{self.folder}/{name}.out 2>&1 & echo $! >{self.folder}/{name}.first")
         for _ in range(300):
-            if daemon == CONTROLLER or "idle" in self.shell("sinfo --noheader -o %t || true"):
+            node = self.shell("sinfo --noheader -o %t || true").strip()
+            if daemon == CONTROLLER or node in ("idle", "mix", "alloc"):
                 return
             time.sleep(0.1)
         raise TimeoutError((self.folder / "slurmctld.log").read_text())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REPOSITORY, Run, Workshop, contents
-from .slurm import CONTROLLER, NODE, Cluster, running_cluster
-from .test_faults import released
+from .conftest import REPOSITORY, Workshop, contents
+from .slurm import CONTROLLER, NODE, running_cluster
+from .test_faults import kill_tree, released, wait_for
 
 pytestmark = [pytest.mark.xdist_group("workflow"), pytest.mark.long]
 
@@ -23,50 +23,102 @@ QUICK = [
 ]
 
 
+# What the cluster has most of the work with; the rest of a release takes seconds anywhere.
+RECEIPTS = [f"releases/2018/receipts/checksum/{bucket}.jsonl.gz" for bucket in ("0000", "0001")]
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     with running_cluster(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
 
 
-def start(cluster: Cluster, workshop: Workshop, *arguments: str) -> subprocess.Popen:
-    """Start a run whose jobs go to the cluster."""
-    workshop.folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        cluster.within(*workshop.command(*QUICK, *arguments)),
-        stdout=(workshop.folder / "run.log").open("a"),
-        stderr=subprocess.STDOUT,
-        cwd=REPOSITORY,
-    )
+@pytest.fixture
+def start(cluster, workshop):
+    """Start a run whose jobs go to the cluster; it ends with the test."""
+    started = []
+
+    def start(*arguments):
+        command = cluster.within(*workshop.command(*QUICK, *arguments))
+        log = log_of(workshop).open("ab")
+        started.append(
+            subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for run in started:
+        if run.poll() is None:
+            kill_tree(run)
 
 
-def end(run: subprocess.Popen, workshop: Workshop) -> Run:
-    """Wait for a run's end."""
-    run.wait(timeout=170)
-    return Run(run.returncode, (workshop.folder / "run.log").read_text())
+def log_of(workshop: Workshop) -> Path:
+    return workshop.folder.parent / "run.log"
 
 
-def build(cluster: Cluster, workshop: Workshop, *arguments: str) -> Run:
-    run = end(start(cluster, workshop, *arguments), workshop)
-    assert run.code == 0, run.output
-    return run
+def ended(run: subprocess.Popen, workshop: Workshop) -> str:
+    """What a run said, once it has ended well."""
+    code = run.wait(timeout=170)
+    said = log_of(workshop).read_text()
+    assert code == 0, said
+    return said
 
 
-def wait_for_work_on(workshop: Workshop, run: subprocess.Popen) -> None:
-    """Wait until a job on the node has begun with a bucket."""
-    locks = workshop.releases / "library" / "original"
-    deadline = time.monotonic() + 100
-    while not list(locks.rglob("*.*")):
-        assert run.poll() is None, (workshop.folder / "run.log").read_text()
-        assert time.monotonic() < deadline, (workshop.folder / "run.log").read_text()
-        time.sleep(0.05)
+def wait_for_work(workshop: Workshop, run: subprocess.Popen) -> None:
+    """Wait until the node works on a bucket."""
+    wait_for(workshop.releases / "2018" / "logs" / "optimise_bucket" / "0000.log", run)
 
 
-def library(workshop: Workshop) -> dict[str, bytes]:
-    return contents(workshop.releases / "library" / "original")
-
-
-def test_a_release_made_on_a_cluster_has_the_bytes_of_one_made_here(cluster, workshop, finished):
-    run = build(cluster, workshop, "release_2018")
+def holds_what_was_made_here(workshop: Workshop, finished: Workshop) -> None:
+    """Finish the release on this host, and compare it with one that never saw a cluster."""
+    workshop.build("release_2018")
     assert released(workshop, "2018") == released(finished, "2018")
-    assert "Group job" in run.output
+    originals = contents(workshop.releases / "library" / "original")
+    assert originals == contents(finished.folder / "library-of-2018" / "original")
+
+
+def test_a_release_made_on_a_cluster_has_the_bytes_of_one_made_here(start, workshop, finished):
+    said = ended(start("release_2018"), workshop)
+    assert "Group job" in said
+    assert released(workshop, "2018") == released(finished, "2018")
+
+
+def test_the_controller_dies_and_comes_back_while_jobs_work(cluster, start, workshop, finished):
+    run = start(*RECEIPTS)
+    wait_for_work(workshop, run)
+    cluster.kill(CONTROLLER)
+    # Long enough for the run to ask and get no answer.
+    time.sleep(2)
+    cluster.start(CONTROLLER)
+    ended(run, workshop)
+    holds_what_was_made_here(workshop, finished)
+
+
+def test_the_node_dies_with_its_jobs_and_they_are_submitted_again(
+    cluster, start, workshop, finished
+):
+    run = start(*RECEIPTS)
+    wait_for_work(workshop, run)
+    cluster.kill(NODE)
+    cluster.start(NODE)
+    assert "SLURM status is: 'NODE_FAIL'" in ended(run, workshop)
+    holds_what_was_made_here(workshop, finished)
+
+
+def test_a_killed_run_is_followed_by_the_next_once_its_jobs_are_done(start, workshop, finished):
+    run = start(*RECEIPTS)
+    wait_for_work(workshop, run)
+    # The run and its jobs on this host; those on the node work on.
+    kill_tree(run)
+    assert "waiting for jobs of an earlier run" in ended(start(*RECEIPTS), workshop)
+    holds_what_was_made_here(workshop, finished)
+
+
+def test_a_job_that_exceeds_its_memory_is_given_more(start, workshop):
+    workshop.build(*RECEIPTS)
+    little = "merge_manifest:mem_mb=60 if attempt == 1 else 2000"
+    said = ended(start("releases/2018/manifest.parquet", "--set-resources", little), workshop)
+    assert "Trying to restart job" in said
+    assert "mem_mb=2000" in said
