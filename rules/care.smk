@@ -30,6 +30,7 @@ for release in RELEASES:
             f"repair_{release}"
         log:
             f"releases/{release}/logs/repair_release/repair.log",
+        localrule: True
         conda:
             "../envs/release.yaml"
         threads: 8

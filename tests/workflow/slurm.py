@@ -39,6 +39,7 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
+BatchStartTimeout=2
 ReturnToService=2
 MpiDefault=none
 NodeName=node NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000
