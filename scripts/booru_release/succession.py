@@ -1,7 +1,9 @@
 """A run and its jobs: those of a run that is over do not meet those of the next.
 
-On a cluster a killed run leaves jobs behind, waiting or at work on other hosts. Each job holds a
-shared lock for its life, and knows its run by an environment variable, which batch systems hand on.
+On a cluster a killed run leaves jobs behind, waiting or at work on other hosts. Each such job, a
+process that reads the Snakefile itself, holds a shared lock for its life, and knows its run by an
+environment variable, which batch systems hand on. (What a run starts on its own host is kept apart
+by the locks of the buckets.)
 """
 
 import fcntl

@@ -59,7 +59,7 @@ def log_of(workshop: Workshop) -> Path:
 
 def ended(run: subprocess.Popen, workshop: Workshop) -> str:
     """What a run said, once it has ended well."""
-    code = run.wait(timeout=170)
+    code = run.wait(timeout=400)
     said = log_of(workshop).read_text()
     assert code == 0, said
     return said
@@ -67,7 +67,7 @@ def ended(run: subprocess.Popen, workshop: Workshop) -> str:
 
 def wait_for_work(workshop: Workshop, run: subprocess.Popen) -> None:
     """Wait until the node works on a bucket."""
-    wait_for(workshop.releases / "2018" / "logs" / "optimise_bucket" / "0000.log", run)
+    wait_for(workshop.releases / "2018" / "logs" / "optimise_bucket" / "0000.log", run, 170)
 
 
 def holds_what_was_made_here(workshop: Workshop, finished: Workshop) -> None:
