@@ -15,6 +15,7 @@ localrules:
     plan_bucket,
     download_bucket,
     diff_releases,
+    judge_release,
     list_subset,
     list_torrents,
     make_metadata_torrent,

@@ -49,6 +49,7 @@ for release in RELEASES:
             f"accounts_{release}"
         log:
             f"releases/{release}/logs/accounts_release/accounts.log",
+        localrule: True
         conda:
             "../envs/release.yaml"
         params:
