@@ -96,9 +96,19 @@ class Cluster:
         """End the controller, or the node and all that works there, without warning."""
         self.shell(f"kill -9 $(cat {self.folder}/{daemon.split()[0]}.first)")
 
-    def queue(self) -> list[str]:
-        """The state of each job that the controller remembers."""
-        return self.shell("squeue --states=all --noheader -o %T").split()
+    def wait_until_saved(self) -> None:
+        """Wait until the controller has written down what it knows now, which it does every 5 s.
+
+        One that dies sooner takes a job for a waiting one that the node has begun; Slurm then
+        drains the node, for its administrator to look at.
+        """
+        now = time.time()
+        for _ in range(300):
+            saved = self.folder / "state" / "job_state"
+            if saved.exists() and saved.stat().st_mtime > now:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("the controller wrote nothing down")
 
 
 @contextmanager

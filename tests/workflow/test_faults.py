@@ -298,8 +298,8 @@ def start(workshop: Workshop, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(path: Path, run: subprocess.Popen[bytes], seconds: int = 60) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(path: Path, run: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert run.poll() is None, f"the run ended before {path} was there"
         assert time.monotonic() < deadline, f"{path} never came"
