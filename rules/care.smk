@@ -65,6 +65,7 @@ for release in RELEASES:
             f"withdraw_{release}"
         log:
             f"releases/{release}/logs/withdraw_release/withdraw.log",
+        localrule: True
         conda:
             "../envs/release.yaml"
         threads: 8

@@ -23,7 +23,8 @@ QUICK = [
 ]
 
 
-# One submission of three jobs; the rest of a release takes seconds on this host.
+# A submission of one job, and one of three; the rest of a release takes seconds on this host.
+ONE_JOB = "releases/2018/receipts/optimise/0000.jsonl.gz"
 BUCKET = "releases/2018/receipts/checksum/0000.jsonl.gz"
 
 
@@ -91,7 +92,7 @@ def test_a_release_made_on_a_cluster_has_the_bytes_of_one_made_here(start, works
 
 def test_the_controller_dies_and_comes_back_while_jobs_work(cluster, start, workshop, finished):
     # One job alone: Slurm takes two minutes to let a submission go on with its next after that.
-    run = start(BUCKET.replace("checksum", "optimise"))
+    run = start(ONE_JOB)
     wait_for_work(workshop, run)
     cluster.wait_until_saved()
     cluster.kill(CONTROLLER)
@@ -103,7 +104,7 @@ def test_the_controller_dies_and_comes_back_while_jobs_work(cluster, start, work
 def test_the_node_dies_with_its_jobs_and_they_are_submitted_again(
     cluster, start, workshop, finished
 ):
-    run = start(BUCKET)
+    run = start(ONE_JOB)
     wait_for_work(workshop, run)
     cluster.kill(NODE)
     cluster.start(NODE)
@@ -122,7 +123,6 @@ def test_a_killed_run_is_followed_by_the_next_once_its_jobs_are_done(start, work
 
 def test_a_job_that_exceeds_its_memory_is_given_more(start, workshop):
     little = "optimise_bucket:mem_mb=60 if attempt == 1 else 2000"
-    receipt = "releases/2018/receipts/optimise/0000.jsonl.gz"
-    said = ended(start(receipt, "--set-resources", little), workshop)
+    said = ended(start(ONE_JOB, "--set-resources", little), workshop)
     assert "Trying to restart job" in said
     assert "mem_mb=2000" in said
