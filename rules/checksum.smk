@@ -19,8 +19,6 @@ rule checksum_bucket:
         receipt="releases/{release}/receipts/checksum/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/checksum_bucket/{bucket}.log",
-    benchmark:
-        "releases/{release}/logs/checksum_bucket/{bucket}.tsv"
     priority: 4
     conda:
         "../envs/release.yaml"

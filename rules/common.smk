@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from booru_release import configuration, runs, settings, succession, texts
+from booru_release import configuration, runs, screen, settings, succession, texts
 
 FOLDER = Path("releases")
 SCHEMA = Path(workflow.basedir, "config", "config.schema.yaml")
@@ -45,9 +45,20 @@ wildcard_constraints:
 
 
 onstart:
-    if runs.start(FOLDER, workflow.dag_settings.targets):
+    if workflow.local_exec:
+        # Each ended job starts a chain of timers that weighs all ready jobs every second, for the
+        # sake of a limit that only those who submit jobs need.
+        workflow.scheduler.job_rate_limiter = None
+    builds = runs.start(FOLDER, workflow.dag_settings.targets)
+    if builds:
         succession.begin(FOLDER, logger)
+    quiet = bool(workflow.output_settings.quiet) or not builds
+    runs.show(screen.watch(FOLDER, RELEASES, config["buckets"], logger, quiet=quiet))
 
 
 onsuccess:
     runs.finish(FOLDER, OPEN_RELEASES, logger)
+
+
+onerror:
+    runs.fail(FOLDER, OPEN_RELEASES, logger)

@@ -16,8 +16,6 @@ rule optimise_bucket:
         receipt="releases/{release}/receipts/optimise/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/optimise_bucket/{bucket}.log",
-    benchmark:
-        "releases/{release}/logs/optimise_bucket/{bucket}.tsv"
     priority: 2
     conda:
         "../envs/images.yaml"

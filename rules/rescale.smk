@@ -17,8 +17,6 @@ rule rescale_bucket:
         receipt="releases/{release}/receipts/rescale/{subset}/{bucket}.jsonl.gz",
     log:
         "releases/{release}/logs/rescale_bucket/{subset}/{bucket}.log",
-    benchmark:
-        "releases/{release}/logs/rescale_bucket/{subset}/{bucket}.tsv"
     priority: 3
     conda:
         "../envs/images.yaml"

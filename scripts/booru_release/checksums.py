@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from . import progress
 from .errors import ReleaseProblem
 from .files import sha256_of
 from .library import Library
@@ -66,6 +67,9 @@ def checksum_bucket(
     fresh = [file for record in records for file in record.files if file.first_release == release]
     for file in fresh:
         _check(library.root / file.library, file)
+    for record in records:
+        new = sum(file.size for file in record.files if file.first_release == release)
+        progress.count(record.state, new)
     write_receipt(receipt, records)
     logger.info("%s: %d posts, %d files hashed", bucket, len(records), len(fresh))
 

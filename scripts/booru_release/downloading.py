@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import progress
 from .errors import ReleaseProblem
 from .fetching import Fetcher, Held, PlanAgain, is_wall
 from .files import dump_line, write_bytes
@@ -78,7 +79,9 @@ def download_bucket(
         screening.clear()
         outcomes = Ledger(journal)
         held = Held(bucket, library, library.ledger(bucket).rows())
-        lines = [*_told(_outcomes(wanted, held, outcomes, open_site, plan_again, screening))]
+        lines = [
+            *_told(wanted, _outcomes(wanted, held, outcomes, open_site, plan_again, screening))
+        ]
         failed = [line for line in lines if line.state is State.FAILED]
         if failed and not accept_failed:
             write_bytes(failures(journal), b"".join(dump_line(vars(line)) for line in failed))
@@ -97,8 +100,12 @@ def failures(journal: Path) -> Path:
     return journal.with_suffix(".failed.jsonl")
 
 
-def _told(lines: Iterator[Downloaded]) -> Iterator[Downloaded]:
+def _told(wanted: list[Planned], lines: Iterator[Downloaded]) -> Iterator[Downloaded]:
+    sizes = {line.id: line.size or 0 for line in wanted}
+    progress.expect(len(wanted))
     for line in lines:
+        size = 0 if line.state else line.size or sizes[line.id]
+        progress.count(line.state or progress.FETCHED, size)
         if line.state is not None:
             logger.warning("post %d: %s: %s", line.id, line.state, line.reason)
         yield line

@@ -1,4 +1,4 @@
-"""What every job does around its step: one log, and an end that says whether it went well."""
+"""What every job does around its step: one log, a record, an end that says whether it went well."""
 
 import logging
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 from .credentials import scrub
 from .errors import ReleaseProblem
 from .files import DISK_TROUBLES, UnwritableFile
+from .records import recorded
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ class _Discreet(logging.Formatter):
 def logged(logs: Sequence[str]) -> Iterator[None]:
     """Send what the step logs into the job's file, and end the job with 1 if the step fails.
 
+    The release's records get a line of what the job took and did, also when it failed.
+
     A problem that a person can act on is logged as its message, a full or closed disk among them;
     any other with its traceback.
     """
@@ -38,7 +41,8 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:
-        yield
+        with recorded(Path(logs[0])):
+            yield
     except Exception as error:
         _say(error)
         sys.exit(1)

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from . import progress
 from .files import UnreadableFile, sha256_of, sync_folder, write_bytes
 from .filetypes import IMAGE_EXTENSIONS, IMAGE_TYPES, sniff
 from .forgetting import forget_unpublished
 from .library import Library
-from .lossless import optimise
-from .pictures import Picture, TooLarge, Undecodable, examine
 from .receipts import (
     Change,
     Downloaded,
@@ -23,6 +23,9 @@ from .receipts import (
     read_receipt,
     write_receipt,
 )
+
+if TYPE_CHECKING:
+    from .pictures import Picture
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ def _lines(
     step: Step,
 ) -> Iterator[Original]:
     held = step.library.ledger(step.bucket).rows()
+    progress.expect(sum(line.is_fetched for line in planned))
     for line in planned:
         if line.change is Change.UNCHANGED:
             yield _unchanged(line, before[line.id])
@@ -85,6 +89,7 @@ def _lines(
             fresh = None
             if download.state is None:
                 fresh = _fresh(line, line_of(known, Original) if known else None, step)
+            progress.count(fresh.state if fresh else State.MISSING, (fresh and fresh.size) or 0)
             yield from _settled(line, download, fresh, before.get(line.id), step)
 
 
@@ -130,6 +135,9 @@ def _fresh(line: Planned, known: Original | None, step: Step) -> Original:
 
 
 def _made(line: Planned, incoming: Path, target: Path, effort: Effort) -> Original:
+    # A bucket with nothing new does not pay for the means to look at images.
+    from .pictures import TooLarge, Undecodable, examine
+
     with incoming.open("rb") as file:
         kind = sniff(file.read(HEAD))
     served = Original(
@@ -160,11 +168,13 @@ def _made(line: Planned, incoming: Path, target: Path, effort: Effort) -> Origin
     return _optimised(_seen(served, picture), incoming, target, effort)
 
 
-def _seen(line: Original, picture: Picture) -> Original:
+def _seen(line: Original, picture: "Picture") -> Original:
     return replace(line, width=picture.width, height=picture.height, frames=picture.frames)
 
 
 def _optimised(line: Original, incoming: Path, target: Path, effort: Effort) -> Original:
+    from .lossless import optimise
+
     result = optimise(incoming.read_bytes(), png_level=effort.png_level)
     if result.tool is None:
         return _as_served(line, incoming, target)

@@ -5,15 +5,17 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import progress
 from .files import UnreadableFile, write_bytes
 from .filetypes import IMAGE_TYPES
 from .library import Library
-from .pictures import Undecodable
 from .receipts import Derived, Original, Planned, State, lines_by_id, read_receipt, write_receipt
-from .rendering import Rendering, render
 from .settings import settings_hash
+
+if TYPE_CHECKING:
+    from .rendering import Rendering
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +50,15 @@ class Look:
         fits = self.ratings is None or planned.rating in self.ratings
         return fits and original.state is State.PUBLISHED and original.kind in IMAGE_TYPES
 
-    def render(self, source: Path) -> Rendering:
+    def render(self, source: Path) -> "Rendering":
         """A post's image as the subset shows it.
 
         Raises:
             Undecodable: the image is damaged, or has too many pixels.
         """
+        # A bucket with nothing new does not pay for the means to look at images.
+        from .rendering import render
+
         return render(
             source,
             size=self.size,
@@ -107,12 +112,10 @@ def _lines(
         if old is not None and (old.md5, old.settings, old.path) == same:
             yield replace(old, left=False)
             continue
-        try:
-            made = _held(held, original, step) or _make(original, step)
-        except Undecodable as problem:
-            logger.warning("post %d: no image in %s: %s", original.id, step.look.name, problem.why)
-            continue
-        yield _line(made, original, old is not None and old.path == path, step)
+        made = _held(held, original, step) or _make(original, step)
+        if made is not None:
+            progress.count(original.state, made["size"])
+            yield _line(made, original, old is not None and old.path == path, step)
 
 
 def _held(
@@ -140,12 +143,18 @@ def path_of(post_id: int, step: Step) -> str:
     return f"{step.look.folder}/{step.bucket}/{post_id}.{EXTENSIONS[step.look.format]}"
 
 
-def _make(original: Original, step: Step) -> dict[str, Any]:
+def _make(original: Original, step: Step) -> dict[str, Any] | None:
+    from .pictures import Undecodable
+
     look, library = step.look, step.library
     source = library.original(step.bucket, original.id, original.md5, original.file_ext)
     if not source.is_file():
         raise UnreadableFile(source, "is not there; `snakemake repair_...` fetches it")
-    rendering = look.render(source)
+    try:
+        rendering = look.render(source)
+    except Undecodable as problem:
+        logger.warning("post %d: no image in %s: %s", original.id, look.name, problem.why)
+        return None
     write_bytes(_target(original, step), rendering.data)
     row = {
         "id": original.id,

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from . import progress
 from .absence import search_for, traces
 from .checksums import records_of
 from .errors import ReleaseProblem
@@ -119,6 +120,7 @@ def examine_stage(
             listed.update(path for path, _, _ in batch)
             for path, verdict, digest in pool.map(_check, batch):
                 findings.checked += 1
+                progress.count(verdict or "good")
                 if verdict is not None:
                     getattr(findings, verdict).append(path)
                 if digest in withdrawn:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import progress
 from .files import compressed, dump_json, read_json, read_raw_lines, replace_file, write_bytes
 from .metadata import TABLES, Row
 from .posts import end_of_day, id_of
@@ -90,14 +91,18 @@ def walk_site(site: Site, raw: RawSite, *, last_upload: str, read_on: str | None
         SiteProblem: the site is down, refuses, or answers what it may not.
     """
     last = _bound(site, raw, last_upload, read_on)
-    for window in windows(last):
+    tiles = [*windows(last)]
+    progress.expect(2 * len(tiles))
+    for window in tiles:
         _complete(raw.file("posts", window.start), _window_reader(site, window))
+        progress.count(progress.READ)
         if window.start % (WINDOW * 100) == 1:
             logger.info("posts: IDs up to %d of %d", window.stop - 1, last)
     for window, found in raw.posts():
         holes = [post_id for post_id in window if post_id not in found]
         if holes:
             _complete(raw.file("confirmed", window.start), _hole_reader(site, holes))
+        progress.count(progress.READ)
     for table in TABLES:
         _walk_table(site, raw, table)
 
@@ -122,6 +127,7 @@ def _complete(file: Path, read: Callable[[], Iterator[bytes]]) -> None:
     with replace_file(file) as out, compressed(out) as lines:
         for body in read():
             lines.write(body + b"\n")
+            progress.asked()
 
 
 def _window_reader(site: Site, window: range) -> Callable[[], Iterator[bytes]]:

@@ -149,6 +149,18 @@ def test_a_job_loads_nothing_heavy_that_its_step_does_not_need(module):
     assert HEAVY & set(loaded) <= NEEDED[module]
 
 
+def test_what_a_run_switches_off_in_snakemake_is_still_there():
+    from snakemake.scheduling import job_scheduler
+
+    text = Path(job_scheduler.__file__).read_text()
+    assert "self.job_rate_limiter = (" in text
+    assert "if self.job_rate_limiter is not None:" in text
+    assert (
+        "workflow.scheduler.job_rate_limiter = None"
+        in (REPOSITORY / "rules/common.smk").read_text()
+    )
+
+
 def pinned():
     lines = (REPOSITORY / "requirements.txt").read_text()
     return dict(re.findall(r"(?m)^([a-z0-9-]+)==([^ ;]+)", lines))

@@ -1,15 +1,19 @@
+import contextlib
 import json
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
-from booru_release import runs
+from booru_release import progress, runs
 from booru_release.configuration import complete
 from booru_release.files import dump_json, write_bytes
-from booru_release.runs import AlreadyRunning, announce, finish, start, summary_of
+from booru_release.records import recorded
+from booru_release.runs import AlreadyRunning, announce, fail, finish, show, start, summary_of
+from booru_release.screen import Screen
 from booru_release.settings import settings_of
 
 DEFAULTS = Path(__file__).parents[2] / "config" / "config.yaml"
@@ -34,7 +38,14 @@ RELEASE = {
         **{"deleted": 2, "banned": 1, "gone": 0},
     },
 }
-FACTS = {"seconds": 12.5, "stage": "/srv/releases/2019/stage"}
+FACTS = {
+    "seconds": 12.5,
+    "jobs": 5010,
+    "cpu_seconds": 1234.5,
+    "peak_memory_of_a_job_bytes": 125_000_000,
+    "snakemake": {"cpu_seconds": 80.5, "peak_memory_bytes": 300_000_000},
+    "stage": "/srv/releases/2019/stage",
+}
 
 
 @pytest.fixture
@@ -161,16 +172,28 @@ def test_a_withdrawn_post_that_a_finished_release_still_has_is_announced(tmp_pat
 # What a run says at its end
 
 
+def did(own, rule, of="0001"):
+    """A job that counts a post of 100 bytes, and fails if it is the torrents'."""
+    with contextlib.suppress(OSError), recorded(own / "logs" / rule / f"{of}.log"):
+        progress.count("published", 100)
+        if rule == "make_image_torrents":
+            raise OSError
+
+
 def test_a_finished_release_is_summed_up_on_the_screen_and_in_run_json(started, log):
+    did(started / "2019", "finish_release")
     write_bytes(started / "2019" / "release.json", dump_json(RELEASE))
     finish(started, ["2019"], logging.getLogger())
     facts = json.loads((started / "2019" / "run.json").read_text())
-    assert {*facts} == {
-        *("started", "seconds", "cpu_seconds", "peak_memory_of_a_job_bytes", "stage")
-    }
+    assert facts["ok"] is True
     assert facts["stage"] == str(started / "2019" / "stage")
+    assert facts["command"] == sys.argv[1:]
+    assert {*facts["software"]} == {"booru-release", "snakemake"}
     assert 0 <= facts["seconds"] < 60
-    assert facts["peak_memory_of_a_job_bytes"] >= 0
+    assert facts["started"] <= facts["ended"]
+    assert facts["jobs"] == facts["steps"]["finish_release"]["jobs"] == 1
+    assert facts["peak_memory_of_a_job_bytes"] > 0
+    assert facts["snakemake"]["peak_memory_bytes"] > 0
     written = json.loads((started / "2019" / "release.json").read_text())
     assert log.messages == ["\n".join(summary_of(written, facts))]
 
@@ -196,6 +219,59 @@ def test_a_summary_says_what_was_accepted_and_why():
     assert "  accepted: shrinkage: a purge (year 2016 loses 30; and more)" in lines
 
 
+def test_a_run_that_failed_leaves_its_record_too(started, log):
+    did(started / "2019", "download_bucket", "0001")
+    did(started / "2019", "download_bucket", "0002")
+    did(started / "2019", "make_image_torrents", "original")
+    fail(started, ["2018", "2019"], logging.getLogger())
+    facts = json.loads((started / "2019" / "run.json").read_text())
+    assert facts["ok"] is False
+    steps = facts["steps"]
+    assert (steps["download_bucket"]["jobs"], steps["download_bucket"]["failed"]) == (2, 0)
+    assert (steps["download_bucket"]["posts"], steps["download_bucket"]["bytes"]) == (2, 200)
+    assert (steps["make_image_torrents"]["jobs"], steps["make_image_torrents"]["failed"]) == (1, 1)
+    assert not (started / "2018" / "run.json").exists()
+    assert log.messages == [
+        "release 2019: 1 of 3 jobs failed: 1 of make_image_torrents; "
+        f"the logs are in {started / '2019' / 'logs'}"
+    ]
+
+
+def test_what_a_run_before_did_is_not_counted_again(tmp_path):
+    did(tmp_path / "2019", "download_bucket", "0001")
+    start(tmp_path)
+    did(tmp_path / "2019", "download_bucket", "0002")
+    fail(tmp_path, ["2019"], logging.getLogger())
+    runs._held.pop().close()
+    assert json.loads((tmp_path / "2019" / "run.json").read_text())["jobs"] == 1
+
+
+def test_what_a_killed_run_told_of_its_jobs_is_forgotten(tmp_path):
+    told = tmp_path / "2019" / "progress" / "plan_bucket" / "0001.json"
+    write_bytes(told, b"[1, 0, 0, {}, 0]")
+    start(tmp_path, ["accounts_2019"])
+    assert told.is_file()
+    start(tmp_path)
+    runs._held.pop().close()
+    assert not told.exists()
+
+
+def test_a_run_that_only_looks_takes_no_other_runs_jobs_for_its_own(tmp_path):
+    start(tmp_path, ["accounts_2019"])
+    did(tmp_path / "2019", "download_bucket")
+    fail(tmp_path, ["2019"], logging.getLogger())
+    assert not (tmp_path / "2019" / "run.json").exists()
+
+
+def test_the_screen_is_closed_at_the_end_of_a_run(started):
+    screen = Screen([], logging.getLogger("nobody"))
+    show(screen)
+    show(None)
+    fail(started, [], logging.getLogger())
+    screen.run()
+    assert not runs._screens
+
+
 def test_a_summary_says_what_a_release_holds_and_where_it_is():
     assert [*summary_of(RELEASE, FACTS)] == [
         "release 2019 of danbooru: IDs 1 to 1,234,567",
@@ -205,6 +281,7 @@ def test_a_summary_says_what_a_release_holds_and_where_it_is():
         "  original: 1,000,000 files, 2,500,000 bytes (999,010 new, 2,400,000 bytes)",
         "  tags: 30,000,000, 5,000 distinct, 30.0 an image",
         "  since 2018: 100 added, 10 replaced, 7 retagged, 3 rerated, 2 deleted, 1 banned, 0 gone",
+        "  5,010 jobs, 1,234.5 CPU s, the largest 125 MB; Snakemake itself 80.5 CPU s, 300 MB",
         "  12.5 s; the stage is /srv/releases/2019/stage",
     ]
 

@@ -1,6 +1,7 @@
 """What goes wrong, what it says, and that nothing is lost."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -47,9 +48,14 @@ def test_a_failed_post_is_named_and_nothing_is_staged_until_it_comes(workshop, s
     assert "bucket 0000: 1 posts failed\n  post 4: " in run.output
     assert "run the same command again: it tries only these" in run.output
     assert not (workshop.releases / "2018" / "stage").exists()
+    assert re.search(r"release 2018: 1 of \d+ jobs failed: 1 of download_bucket;", run.output)
+    facts = workshop.json("2018/run.json")
+    assert facts["ok"] is False
+    assert facts["steps"]["download_bucket"]["failed"] == 1
     site.spoiled.clear()
     site.asked.clear()
     workshop.build("release_2018")
+    assert workshop.json("2018/run.json")["ok"] is True
     assert [path.rsplit("/", 1)[1] for path in site.images_asked()] == [f"{FOUR}.png"]
     workshop.build("verify_2018")
 

@@ -286,6 +286,16 @@ def test_the_summary_says_what_was_built(workshop):
     run = workshop.build("release_2018")
     assert "release 2018 of danbooru: IDs 1 to 10" in run.output
     assert re.search(r"published +7\n", run.output)
+    assert "rule plan_bucket:" not in run.output
     facts = workshop.json("2018/run.json")
+    assert facts["ok"] is True
+    steps = facts["steps"]
+    assert {rule: step["jobs"] for rule, step in steps.items() if rule.endswith("_bucket")} == {
+        **dict.fromkeys(["plan_bucket", "download_bucket", "optimise_bucket"], 2),
+        **dict.fromkeys(["rescale_bucket", "checksum_bucket"], 2),
+    }
+    assert steps["checksum_bucket"]["posts"] == 9
+    assert steps["download_bucket"]["bytes"] > 0
+    assert not [*(workshop.releases / "2018" / "progress").rglob("*.json")]
     assert facts["stage"] == str(workshop.releases / "2018" / "stage")
     assert facts["seconds"] > 0
