@@ -26,6 +26,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     serve.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     serve.add_argument("--as-of", metavar="DAY", help="show the site at the end of that day, UTC")
     serve.add_argument("--synthetic", type=int, default=0, metavar="N", help="N posts by formula")
+    serve.add_argument("--pixels", type=int, default=64, help="longer side of their images")
     serve.add_argument("--log", type=Path, metavar="FILE", help="append a line a request")
     serve.add_argument("--image-base", default="", metavar="URL", help="put before image paths")
     serve.add_argument("--mischief", type=Path, metavar="FILE", help="misbehave as it says")
@@ -48,6 +49,7 @@ def serve(options: argparse.Namespace) -> None:
         as_of=options.as_of,
         cache=options.cache,
         synthetic=options.synthetic,
+        synthetic_pixels=options.pixels,
         log=options.log,
         port=options.port,
         image_base=options.image_base,
