@@ -79,13 +79,11 @@ def download_bucket(
         screening.clear()
         outcomes = Ledger(journal)
         held = Held(bucket, library, library.ledger(bucket).rows())
-        lines = [
-            *_told(wanted, _outcomes(wanted, held, outcomes, open_site, plan_again, screening))
-        ]
+        found = _outcomes(wanted, held, outcomes, open_site, plan_again, screening)
+        lines = [*_told(wanted, found)]
         failed = [line for line in lines if line.state is State.FAILED]
         if failed and not accept_failed:
-            write_bytes(failures(journal), b"".join(dump_line(vars(line)) for line in failed))
-            raise PostsFailed(bucket, failed)
+            raise _noted(PostsFailed(bucket, failed), journal)
         write_receipt(receipt, lines)
         library.clear_parts(bucket)
         screening.forget()
@@ -98,6 +96,11 @@ def download_bucket(
 def failures(journal: Path) -> Path:
     """Beside the journal of a bucket: what failed when it was last tried, a line a post."""
     return journal.with_suffix(".failed.jsonl")
+
+
+def _noted(problem: PostsFailed, journal: Path) -> PostsFailed:
+    write_bytes(failures(journal), b"".join(dump_line(vars(line)) for line in problem.failed))
+    return problem
 
 
 def _told(wanted: list[Planned], lines: Iterator[Downloaded]) -> Iterator[Downloaded]:

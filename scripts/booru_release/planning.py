@@ -83,7 +83,10 @@ def plan_bucket(
     gone = _tombstones(metadata, before, rules.withdrawn)
     # A post that a snapshot of before its withdrawal still has is none for the plan.
     lines = [line for line in plan_posts(now, before, rules, known) if line.id not in gone]
-    write_receipt(receipt, map(_counted, [*lines, *map(tombstone, gone)]))
+    for line in lines:
+        told = progress.TO_FETCH if line.is_fetched else line.state or line.change
+        progress.count(told, (line.is_fetched and line.size) or 0)
+    write_receipt(receipt, [*lines, *map(tombstone, gone)])
 
 
 def tombstone(post_id: int) -> Planned:
@@ -99,14 +102,6 @@ def _tombstones(
         return withdrawn
     last_id = read_snapshot(metadata / "snapshot.json").last_id
     return frozenset(post_id for post_id in withdrawn if post_id <= last_id or post_id in before)
-
-
-def _counted(line: Planned) -> Planned:
-    if line.is_fetched:
-        progress.count(progress.TO_FETCH, line.size or 0)
-    else:
-        progress.count(line.state or line.change)
-    return line
 
 
 def plan_again(

@@ -61,7 +61,7 @@ def _in_frame(frame, post_id):
 def _in_rows(data, post_id):
     for row in map(json.loads, data.splitlines()):
         is_post = "tag_string" in row
-        if (row["id"] == post_id and is_post) or post_id in (
+        if (row.get("id") == post_id and is_post) or post_id in (
             row.get("post_id"),
             row.get("parent_id"),
         ):
