@@ -83,9 +83,8 @@ def plan_bucket(
     gone = _tombstones(metadata, before, rules.withdrawn)
     # A post that a snapshot of before its withdrawal still has is none for the plan.
     lines = [line for line in plan_posts(now, before, rules, known) if line.id not in gone]
-    for line in lines:
-        told = progress.TO_FETCH if line.is_fetched else line.state or line.change
-        progress.count(told, (line.is_fetched and line.size) or 0)
+    sizes = [line.size or 0 for line in lines if line.is_fetched]
+    progress.count(progress.TO_FETCH, sum(sizes), posts=len(sizes))
     write_receipt(receipt, [*lines, *map(tombstone, gone)])
 
 
