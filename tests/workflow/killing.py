@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,13 +60,16 @@ class Job:
 
     @property
     def runs(self) -> bool:
-        """Whether the log tells of a beginning, and nothing of an end."""
-        lines = self.log.read_text().splitlines()
-        return (
-            bool(lines)
-            and any(line.endswith(" INFO begins") for line in lines[-200:])
-            and not self.output.exists()
-        )
+        """Whether the log tells of a beginning, and no output of an end."""
+        return self.has_begun and not self.output.exists()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the step began; Snakemake removes the log of the try before."""
+        try:
+            return " INFO begins" in self.log.read_text()
+        except FileNotFoundError:
+            return False
 
     @property
     def seconds(self) -> float:
@@ -118,7 +122,8 @@ class MarkedRun:
 
     def kill_all(self) -> None:
         """SIGKILL for the whole tree, and proof that nothing of it is left."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.wait_for_silence()
 
@@ -145,22 +150,33 @@ class Beginnings:
     """Tells which jobs began since it was last asked."""
 
     releases: Path
-    sizes: dict[Path, int] = field(default_factory=dict)
+    before: dict[Job, int] = field(default_factory=dict)
+    all: set[Job] = field(default_factory=set)
 
     def __post_init__(self):
-        self.new()
+        self.before = {job: written(job.log) for job in jobs(self.releases)}
 
     def new(self) -> list[Job]:
-        found = []
-        for job in jobs(self.releases):
-            size, before = job.log.stat().st_size, self.sizes.get(job.log, 0)
-            if size > before:
-                self.sizes[job.log] = size
-                with job.log.open("rb") as log:
-                    log.seek(before)
-                    if b" INFO begins" in log.read():
-                        found.append(job)
+        found = [
+            job
+            for job in jobs(self.releases)
+            if job not in self.all and written(job.log) != self.before.get(job) and job.has_begun
+        ]
+        self.all.update(found)
         return found
+
+    def cut_short(self) -> list[Job]:
+        """The jobs that began since the start and have not ended."""
+        self.new()
+        return [job for job in self.all if job.runs]
+
+
+def written(log: Path) -> int:
+    """When a log was last written to; 0 where it is not there."""
+    try:
+        return log.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass
@@ -244,7 +260,7 @@ class Torturer:
             raise
         assert ended in (None, 0), run.output()
         if ended is None:
-            self._count(workshop, requests)
+            self._count(begun.cut_short(), requests)
         return ended == 0
 
     def _is_wanted(self, job: Job, wanted: dict[str, int]) -> bool:
@@ -252,8 +268,7 @@ class Torturer:
         # Not always the first bucket: others are to be killed half-way through a year.
         return lacks and (not job.step.endswith("_bucket") or self.random.random() < 0.5)
 
-    def _count(self, workshop: Workshop, requests: Requests) -> None:
-        struck = [job for job in jobs(workshop.releases) if job.runs]
+    def _count(self, struck: list[Job], requests: Requests) -> None:
         requests.killed(sum(job.step == "download_bucket" for job in struck))
         if struck:
             self.count += 1

@@ -137,7 +137,7 @@ static int opened(int at, const char *path, int flags, mode_t mode,
     if (refuse("open", whole)) return -1;
     if (!recording) return next(at, path, flags, mode);
     ino_t before = number_of(whole, NULL);
-    if (before && flags & O_TRUNC) say("dirty\t%lu\t0\n", (unsigned long)before);
+    if (before && flags & O_TRUNC) say("cut\t%lu\t0\n", (unsigned long)before);
     int fd = next(at, path, flags, mode);
     struct stat about;
     if (fd >= 0 && !before && fstat(fd, &about) == 0)
@@ -159,7 +159,7 @@ static int may_write(int fd) {
     if (!ours_by_number(fd, whole, &about)) return 1;
     if (refuse("write", whole)) return 0;
     /* Before the bytes: a kill between the two must not make them look durable. */
-    if (recording) say("dirty\t%lu\t-1\n", (unsigned long)about.st_ino);
+    if (recording) say("dirty\t%lu\t%ld\n", (unsigned long)about.st_ino, (long)about.st_size);
     return 1;
 }
 
@@ -174,7 +174,7 @@ static int cut(int fd, off_t size) {
     char whole[PATH_MAX];
     struct stat about;
     if (recording && ours_by_number(fd, whole, &about))
-        say("dirty\t%lu\t%ld\n", (unsigned long)about.st_ino, (long)size);
+        say("cut\t%lu\t%ld\n", (unsigned long)about.st_ino, (long)size);
     return syscall(SYS_ftruncate, fd, size);
 }
 int ftruncate(int fd, off_t size) { return cut(fd, size); }

@@ -1,6 +1,6 @@
 """Releases that are killed, over and over, in the middle of each step: nothing is lost.
 
-    pytest -m long -n 0 -s tests/workflow/test_torture.py --kills 1000 --torture-log kills.txt
+pytest -m long -n 0 -s tests/workflow/test_torture.py --kills 1000 --torture-log kills.txt
 """
 
 import math
@@ -145,6 +145,6 @@ def wait_for_step(workshop: Workshop, step: str, run: MarkedRun):
 
 def wait_for_text(log: Path, text: str, run: MarkedRun) -> None:
     deadline = time.monotonic() + 100
-    while text not in log.read_text():
+    while not log.exists() or text not in log.read_text():
         assert time.monotonic() < deadline and run.code is None, run.output()
         time.sleep(0.01)

@@ -1,0 +1,118 @@
+"""Disks that refuse, and losses of power: whatever was not synced may be gone, in any order.
+
+pytest -m long -n 0 -s tests/workflow/test_disks.py --losses 100
+"""
+
+import struct
+import time
+
+import pytest
+
+from .conftest import Workshop, contents, tiny_config
+from .killing import LAST_OUTPUT, Beginnings, MarkedRun
+from .power import Disk, compiled
+from .test_faults import released
+from .test_torture import chance, files_below  # noqa: F401
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("disks")]
+
+RELEASES = ("2018", "2019")
+# Late enough to be past what every run does first, early enough to be reached in most steps.
+LATEST_REFUSAL = {"write": 60, "open": 80, "fsync": 90, "rename": 60, "link": 12}
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp("shim"))
+
+
+def assert_same(workshop: Workshop, finished: Workshop) -> None:
+    for release in RELEASES:
+        found, right = released(workshop, release), released(finished, release)
+        assert found.keys() == right.keys()
+        assert [path for path in found if found[path] != right[path]] == []
+    for part in ("original", "subsets"):
+        found = contents(workshop.releases / "library" / part)
+        assert found == contents(finished.releases / "library" / part)
+    assert [*files_below(workshop.releases / "library" / "incoming")] == []
+
+
+@pytest.mark.parametrize("operation", LATEST_REFUSAL)
+def test_a_disk_with_errors_is_named_and_the_same_command_ends_well(
+    operation,
+    finished,
+    corpus,
+    shim,
+    tmp_path,
+    chance,  # noqa: F811
+):
+    workshop = Workshop(tmp_path / "work", tiny_config(corpus))
+    refusals = sorted(chance.sample(range(1, LATEST_REFUSAL[operation]), 4))
+    log, count = tmp_path / "refused", tmp_path / "count"
+    for number in refusals:
+        log.write_text("")
+        count.write_bytes(struct.pack("@l", 0))
+        environment = {
+            "LD_PRELOAD": str(shim),
+            "DISK_FOLDER": str(workshop.folder),
+            "DISK_LOG": str(log),
+            "DISK_COUNT": str(count),
+            "DISK_FAILS": f"{operation} {number}",
+        }
+        run = MarkedRun(workshop, ("release_2019", "--cores", "2"), environment)
+        code = run.process.wait(170)
+        run.wait_for_silence()
+        refused = log.read_text().splitlines()
+        print(f"{operation} {number}: {refused or 'not reached'}", flush=True)
+        if not refused:
+            assert code == 0, run.output()
+            break
+        assert code != 0, f"{refused} was overlooked"
+        name = refused[0].split("/releases/")[1].removesuffix(".part").split("/.")[-1]
+        assert "the disk reports errors" in run.output(), run.output()
+        assert name in run.output(), run.output()
+    workshop.build("release_2019", "--cores", "2")
+    assert_same(workshop, finished)
+
+
+def test_after_losses_of_power_the_same_command_ends_with_the_same_bytes(
+    finished,
+    corpus,
+    shim,
+    tmp_path,
+    request,
+    chance,  # noqa: F811
+):
+    losses = folders = 0
+    while losses < request.config.getoption("losses"):
+        folders += 1
+        workshop = Workshop(tmp_path / f"work-{folders}", tiny_config(corpus))
+        disk = Disk(workshop.folder, tmp_path / f"records-{folders}", shim)
+        ended = False
+        while not ended:
+            ended = run_until_dark(workshop, disk, chance)
+            lost = disk.lose_power(chance)
+            losses += 1
+            print(f"loss {losses}: {lost} operations and files lost", flush=True)
+        # The power went when the run was over, so all that it promised is there.
+        assert_same(workshop, finished)
+        workshop.build("release_2019")
+        workshop.build("verify_2018")
+        workshop.build("verify_2019")
+        assert_same(workshop, finished)
+
+
+def run_until_dark(workshop: Workshop, disk: Disk, chance) -> bool:  # noqa: F811
+    """A run that is killed at some moment after some step began; whether it ended before."""
+    step, seconds = chance.choice([*LAST_OUTPUT]), chance.random() * chance.choice([0.1, 1])
+    begun = Beginnings(workshop.releases)
+    run = MarkedRun(workshop, ("release_2019", "--cores", "2"), disk.environment())
+    while run.code is None:
+        if any(job.step == step for job in begun.new()):
+            time.sleep(seconds)
+            break
+        time.sleep(0.002)
+    ended = run.code
+    run.kill_all()
+    assert ended in (None, 0), run.output()
+    return ended == 0
