@@ -189,13 +189,15 @@ def place(file: Staged, target: Path) -> None:
 
     Raises:
         NoLink: its source is gone, or on another file system.
+        UnwritableFile: the disk is full, read-only or broken, or the folder is closed to us.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if file.copied:
-            shutil.copy2(file.source, target)
-            sync_file(target)
-        else:
-            target.hardlink_to(file.source)
+        with disk_trouble(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.copied:
+                shutil.copy2(file.source, target)
+                sync_file(target)
+            else:
+                target.hardlink_to(file.source)
     except OSError as error:
         raise NoLink(file.source, target, error) from error

@@ -77,10 +77,15 @@ def _draw_into(folder: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is whole when the folder gets its name, also after a loss of power."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # Neither write(2) nor fsync(2) knows the name.
+        error.filename = str(path)
+        raise
 
 
 def _read(folder: Path) -> dict[str, Post]:

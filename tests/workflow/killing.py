@@ -34,6 +34,7 @@ LAST_OUTPUT = {
     "write_sums": "SHA256SUMS",
     "finish_release": "release.json",
 }
+RELEASES = ("2018", "2019")
 MARK = "TORTURED_RUN"
 
 
@@ -79,11 +80,9 @@ class Job:
         return max(0.0, self.output.stat().st_mtime - moment.timestamp())
 
 
-def jobs(releases: Path) -> Iterator[Job]:
+def jobs(releases: Path) -> list[Job]:
     """Every job of the steps that has a log."""
-    for log in releases.glob("*/logs/*/**/*.log"):
-        if log.parent.name in LAST_OUTPUT or log.parent.parent.name in LAST_OUTPUT:
-            yield Job.of(log, releases)
+    return [Job.of(Path(log), releases) for log, _ in written_logs(releases)]
 
 
 def typical_seconds(releases: Path) -> dict[str, float]:
@@ -147,21 +146,24 @@ class MarkedRun:
 
 @dataclass
 class Beginnings:
-    """Tells which jobs began since it was last asked."""
+    """Tells which jobs began since it was last asked, a millisecond after they do."""
 
     releases: Path
-    before: dict[Job, int] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=dict)
     all: set[Job] = field(default_factory=set)
 
     def __post_init__(self):
-        self.before = {job: written(job.log) for job in jobs(self.releases)}
+        self.before = dict(written_logs(self.releases))
 
     def new(self) -> list[Job]:
-        found = [
-            job
-            for job in jobs(self.releases)
-            if job not in self.all and written(job.log) != self.before.get(job) and job.has_begun
-        ]
+        found = []
+        for log, moment in written_logs(self.releases):
+            if moment != self.before.get(log):
+                job = Job.of(Path(log), self.releases)
+                if job.has_begun:
+                    # What it writes later is no news.
+                    self.before[log] = moment
+                    found += [job] if job not in self.all else []
         self.all.update(found)
         return found
 
@@ -171,12 +173,23 @@ class Beginnings:
         return [job for job in self.all if job.runs]
 
 
-def written(log: Path) -> int:
-    """When a log was last written to; 0 where it is not there."""
+def written_logs(releases: Path) -> Iterator[tuple[str, int]]:
+    """The logs of all steps, and when each was last written to; no more calls than it takes."""
+    for release in RELEASES:
+        for step in LAST_OUTPUT:
+            yield from _written_below(f"{releases}/{release}/logs/{step}")
+
+
+def _written_below(folder: str) -> Iterator[tuple[str, int]]:
     try:
-        return log.stat().st_mtime_ns
+        for entry in os.scandir(folder):
+            if entry.name.endswith(".log"):
+                yield entry.path, entry.stat().st_mtime_ns
+            elif entry.is_dir():
+                yield from _written_below(entry.path)
     except FileNotFoundError:
-        return 0
+        # Snakemake removes the log of the try before.
+        return
 
 
 @dataclass
@@ -248,10 +261,11 @@ class Torturer:
             while run.code is None:
                 news = [job for job in begun.new() if self._is_wanted(job, wanted)]
                 if not news:
-                    time.sleep(0.002)
+                    time.sleep(0.0005)
                     continue
                 step = min(news, key=lambda job: self.kills[job.step]).step
-                time.sleep(self.random.random() * self.typical.get(step, 0.02))
+                # Not to the very end: the moment is to lie inside the step.
+                time.sleep(0.8 * self.random.random() * self.typical[step])
                 break
             ended = run.code
             run.kill_all()

@@ -3,20 +3,22 @@
 pytest -m long -n 0 -s tests/workflow/test_disks.py --losses 100
 """
 
+import os
+import re
 import struct
+import subprocess
 import time
 
 import pytest
 
-from .conftest import Workshop, contents, tiny_config
-from .killing import LAST_OUTPUT, Beginnings, MarkedRun
+from .conftest import REPOSITORY, Workshop, contents, tiny_config
+from .killing import LAST_OUTPUT, RELEASES, Beginnings, MarkedRun
 from .power import Disk, compiled
 from .test_faults import released
 from .test_torture import chance, files_below  # noqa: F401
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("disks")]
 
-RELEASES = ("2018", "2019")
 # Late enough to be past what every run does first, early enough to be reached in most steps.
 LATEST_REFUSAL = {"write": 60, "open": 80, "fsync": 90, "rename": 60, "link": 12}
 
@@ -116,3 +118,45 @@ def run_until_dark(workshop: Workshop, disk: Disk, chance) -> bool:  # noqa: F81
     run.kill_all()
     assert ended in (None, 0), run.output()
     return ended == 0
+
+
+FILLING = """
+mount -t tmpfs -o size=1m none "$FOLDER" || exit 99
+for size in $SIZES; do
+    mount -o remount,size=$size "$FOLDER"
+    $BUILD release_2019 --cores 2 && break
+    echo "full at $size"
+done
+echo "built at $size"
+cp -a "$FOLDER" "$KEPT"
+"""
+
+
+def test_a_disk_that_fills_up_in_step_after_step_ends_with_the_same_bytes(
+    finished, corpus, tmp_path
+):
+    workshop = Workshop(tmp_path / "work", tiny_config(corpus))
+    command = workshop.command()
+    configured = workshop.folder / "mine.yaml"
+    outside = configured.rename(tmp_path / "mine.yaml")
+    build = " ".join(command).replace(str(configured), str(outside))
+    sizes = " ".join(f"{size}k" for size in [*range(1100, 8000, 500), 200_000])
+    kept = Workshop(tmp_path / "kept", {})
+    variables = {"FOLDER": workshop.folder, "BUILD": build, "SIZES": sizes, "KEPT": kept.folder}
+    # A file system of the test's own, in a mount namespace that ends with it.
+    namespace = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--map-root-user", "-m"]
+    done = subprocess.run(
+        [*namespace, "sh", "-c", FILLING],
+        env={**os.environ, **{name: str(value) for name, value in variables.items()}},
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    steps = set(re.findall(r"Error in rule (\w+):", output))
+    print(steps, [line for line in output.splitlines() if line.startswith(("full", "built"))])
+    assert output.count("full at ") >= 3
+    assert len(steps) >= 3
+    assert "No space left on device" in output
+    assert_same(kept, finished)
