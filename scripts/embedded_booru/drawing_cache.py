@@ -73,6 +73,16 @@ def _draw_into(folder: Path) -> None:
             "duration": drawing.duration,
         }
     _write(folder / "facts.json", json.dumps(facts, indent=1).encode())
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, content: bytes) -> None:

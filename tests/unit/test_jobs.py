@@ -71,12 +71,19 @@ def test_a_job_that_is_stopped_is_not_called_an_error(log):
     assert "ERROR" not in log.read_text()
 
 
-@pytest.mark.parametrize("code", [28, 30, 13])
+@pytest.mark.parametrize("code", [5, 13, 28, 30])
 def test_a_disk_that_refuses_is_said_with_its_path(log, code):
     status, text = end_of(fail_with(OSError(code, "Refused", "/srv/7.png")), log)
     assert status == 1
     assert " ERROR /srv/7.png: cannot be written: " in text
     assert "Traceback" not in text
+
+
+def test_a_broken_disk_is_told_from_a_full_one(log):
+    _, text = end_of(fail_with(OSError(5, "Input/output error", "/srv/7.png")), log)
+    assert "hint: the disk reports errors" in text
+    _, text = end_of(fail_with(OSError(28, "No space left on device", "/srv/8.png")), log)
+    assert "hint: nothing is lost: make room" in text
 
 
 def test_any_text_can_be_logged(log):

@@ -4,12 +4,15 @@ pytest -m long -n 0 -s tests/workflow/test_disks.py --losses 100
 """
 
 import os
+import random
 import re
 import struct
 import subprocess
+import sys
 import time
 
 import pytest
+from booru_release.library import Ledger
 
 from .conftest import REPOSITORY, Workshop, contents, tiny_config
 from .killing import LAST_OUTPUT, RELEASES, Beginnings, MarkedRun
@@ -37,6 +40,48 @@ def assert_same(workshop: Workshop, finished: Workshop) -> None:
         found = contents(workshop.releases / "library" / part)
         assert found == contents(finished.releases / "library" / part)
     assert [*files_below(workshop.releases / "library" / "incoming")] == []
+
+
+DURABLE = """
+from pathlib import Path
+from booru_release.files import make_folder, sync_tree, write_bytes
+from booru_release.library import Ledger
+write_bytes(Path("new/folders/file"), b"whole")
+write_bytes(Path("new/folders/file"), b"replaced")
+ledger = Ledger(Path("other/ledger"))
+ledger.append({"id": 1, "md5": "a"})
+ledger.sync()
+ledger.append({"id": 2, "md5": "b"})
+gone = Ledger(Path("other/journal"))
+gone.append({"id": 3, "md5": "c"})
+gone.sync()
+gone.forget()
+Path("tree/inner").mkdir(parents=True)
+Path("tree/inner/link").hardlink_to("new/folders/file")
+sync_tree(Path("."))
+Path("loose").mkdir()
+Path("loose/file").write_bytes(b"loose")
+"""
+
+
+def test_what_is_synced_survives_every_loss_of_power_and_nothing_else(shim, tmp_path):
+    survived = set()
+    for seed in range(20):
+        disk = Disk(tmp_path / f"disk-{seed}", tmp_path / f"records-{seed}", shim)
+        disk.folder.mkdir()
+        environment = {**os.environ, **disk.environment()}
+        environment["PYTHONPATH"] = str(REPOSITORY / "scripts")
+        subprocess.run(
+            [sys.executable, "-c", DURABLE], cwd=disk.folder, env=environment, check=True
+        )
+        disk.lose_power(random.Random(seed))
+        left = contents(disk.folder)
+        assert left["new/folders/file"] == left["tree/inner/link"] == b"replaced"
+        assert (1, "a") in Ledger(disk.folder / "other" / "ledger").rows()
+        assert "other/journal" not in left
+        survived.add((left.get("loose/file"), len(left["other/ledger"])))
+    assert {loose for loose, _ in survived} == {None, b"", b"\0" * 5, b"loose"}
+    assert len({length for _, length in survived}) == 2
 
 
 @pytest.mark.parametrize("operation", LATEST_REFUSAL)
@@ -140,7 +185,7 @@ def test_a_disk_that_fills_up_in_step_after_step_ends_with_the_same_bytes(
     configured = workshop.folder / "mine.yaml"
     outside = configured.rename(tmp_path / "mine.yaml")
     build = " ".join(command).replace(str(configured), str(outside))
-    sizes = " ".join(f"{size}k" for size in [*range(1100, 8000, 500), 200_000])
+    sizes = " ".join(f"{size}k" for size in [1100, 1700, 2300, 3500, 4300, 200_000])
     kept = Workshop(tmp_path / "kept", {})
     variables = {"FOLDER": workshop.folder, "BUILD": build, "SIZES": sizes, "KEPT": kept.folder}
     # A file system of the test's own, in a mount namespace that ends with it.
