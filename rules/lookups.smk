@@ -41,11 +41,15 @@ def releases_before(wildcards):
     return earlier_than(wildcards.release)
 
 
-def difference_to_before(wildcards):
-    """The comparison with the release before, none for the first."""
-    before = configuration.previous_of(config, wildcards.release)
-    comparison = f"releases/{wildcards.release}/report/diff_{before}_{wildcards.release}.json"
-    return comparison if before else []
+def difference_to_before(kind):
+    """The comparison with the release before, as `json` or `txt`; none for the first."""
+
+    def difference(wildcards):
+        release = wildcards.release
+        before = configuration.previous_of(config, release)
+        return f"releases/{release}/report/diff_{before}_{release}.{kind}" if before else []
+
+    return difference
 
 
 def publish_target(wildcards):

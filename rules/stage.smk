@@ -12,7 +12,11 @@ rule finish_release:
         sums="releases/{release}/SHA256SUMS",
         settings="releases/{release}/settings/release.json",
         gates="releases/{release}/report/gates.json",
-        difference=difference_to_before,
+        # Whatever a step makes is asked for, so that what a loss of power took is made again.
+        accounts="releases/{release}/accounts.json",
+        figures="releases/{release}/report/figures.json",
+        difference=difference_to_before("json"),
+        difference_text=difference_to_before("txt"),
         before=release_before,
     output:
         release="releases/{release}/release.json",

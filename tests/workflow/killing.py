@@ -265,8 +265,9 @@ class Torturer:
                     continue
                 step = min(news, key=lambda job: self.kills[job.step]).step
                 # Not to the very end: the moment is to lie inside the step.
-                time.sleep(0.8 * self.random.random() * self.typical[step])
-                break
+                time.sleep(0.7 * self.random.random() * self.typical[step])
+                if any(job.runs for job in news):
+                    break
             ended = run.code
             run.kill_all()
         except BaseException:

@@ -27,6 +27,7 @@ class Operation:
     """Names that change together: which file each of them stood for, and stands for now."""
 
     changes: dict[Entry, tuple[int, int]]
+    makes_folder: bool = False
 
 
 @dataclass
@@ -87,8 +88,9 @@ class Disk:
 
     def _lose_names(self, found: "Unsafe", chance: random.Random) -> int:
         lost = self._lose_folder_moves(found, chance)
-        operations = [change for change in found.operations if change.changes]
+        operations = [*found.operations]
         kept = [operation for operation in operations if chance.random() < 0.5]
+        made = {e for operation in operations if operation.makes_folder for e in operation.changes}
         names: dict[Entry, int] = {}
         for operation in operations:
             for entry, (before, _) in operation.changes.items():
@@ -100,7 +102,7 @@ class Disk:
         doomed = []
         for (parent, name), number in names.items():
             place = places.get(parent)
-            if place is not None and (place / name).is_dir():
+            if place is not None and (parent, name) in made:
                 doomed += [place / name] if not number else []
             elif place is not None:
                 self._set(place / name, number)
@@ -185,13 +187,13 @@ class Unsafe:
     def _folder_made(self, parent: str, name: str, number: str) -> None:
         # The number may have been that of a folder which is gone.
         self._forget(int(number))
-        self._add({(int(parent), name): (0, int(number))})
+        self._add({(int(parent), name): (0, int(number))}, makes_folder=True)
 
     def _folder(self, number: str) -> None:
         self._forget(int(number))
 
-    def _add(self, changes: dict[Entry, tuple[int, int]]) -> None:
-        self.operations.append(Operation(changes))
+    def _add(self, changes: dict[Entry, tuple[int, int]], *, makes_folder: bool = False) -> None:
+        self.operations.append(Operation(changes, makes_folder))
 
     def _forget(self, folder: int) -> None:
         for operation in self.operations:

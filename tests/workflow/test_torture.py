@@ -66,13 +66,17 @@ def test_killed_in_each_step_it_ends_with_the_same_bytes(undisturbed, tmp_path, 
     print({step: round(seconds, 3) for step, seconds in typical.items()}, flush=True)
     torturer = Torturer(chance, typical, Path(log).absolute() if log else None)
     folders = 0
-    while torturer.count < kills or min(torturer.kills[step] for step in LAST_OUTPUT) < 3:
+    while torturer.count < kills or fewest(torturer) < LEAST_KILLS_A_STEP:
         folders += 1
         folder = Workshop(tmp_path / f"killed-{folders}", {"buckets": 8})
         killed_in_one_folder(torturer, folder, undisturbed, kills)
         shutil.rmtree(folder.folder)
     torturer.say(torturer.table())
     assert set(typical) == set(LAST_OUTPUT)
+
+
+def fewest(torturer: Torturer) -> int:
+    return min(torturer.kills[step] for step in LAST_OUTPUT)
 
 
 def killed_in_one_folder(
@@ -88,6 +92,7 @@ def killed_in_one_folder(
         ended = False
         while not ended:
             ended = torturer.cycle(workshop, release, wanted, requests)
+    make_again_what_lacks_kills(torturer, workshop, requests)
     torturer.say(f"finished; {sum(requests.cut_off.values())} images were in flight at a kill")
     requests.look()
     assert_same(workshop, undisturbed)
@@ -96,6 +101,20 @@ def killed_in_one_folder(
     assert in_peace.asked.keys() == requests.asked.keys()
     for path, count in requests.asked.items():
         assert count <= in_peace.asked[path] + requests.cut_off[path], path
+
+
+def make_again_what_lacks_kills(torturer: Torturer, workshop: Workshop, requests: Requests) -> None:
+    """Short steps are missed at times: make them anew in the last year, with their successors."""
+    for _ in range(4):
+        lacking = [step for step in LAST_OUTPUT if torturer.kills[step] < LEAST_KILLS_A_STEP]
+        if not lacking:
+            return
+        made = [job for job in jobs(workshop.releases) if job.release.name == RELEASES[-1]]
+        for output in {job.output for job in made if job.step in [*lacking, "finish_release"]}:
+            output.unlink()
+        wanted = dict.fromkeys(lacking, LEAST_KILLS_A_STEP)
+        while not torturer.cycle(workshop, RELEASES[-1], wanted, requests):
+            pass
 
 
 def test_a_run_waits_for_the_orphans_of_the_one_before(undisturbed, tmp_path):
