@@ -22,6 +22,8 @@ from .test_torture import chance, files_below  # noqa: F401
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("disks")]
 
+# Then a run comes to its end, and loses the power right after it.
+LOSSES_A_FOLDER = 8
 # Late enough to be past what every run does first, early enough to be reached in most steps.
 LATEST_REFUSAL = {"write": 60, "open": 80, "fsync": 90, "rename": 60, "link": 12}
 
@@ -135,9 +137,10 @@ def test_after_losses_of_power_the_same_command_ends_with_the_same_bytes(
         folders += 1
         workshop = Workshop(tmp_path / f"work-{folders}", tiny_config(corpus))
         disk = Disk(workshop.folder, tmp_path / f"records-{folders}", shim)
-        ended = False
+        ended, left = False, LOSSES_A_FOLDER
         while not ended:
-            ended = run_until_dark(workshop, disk, chance)
+            left -= 1
+            ended = run_until_dark(workshop, disk, chance, kill=left > 0)
             lost = disk.lose_power(chance)
             losses += 1
             print(f"loss {losses}: {lost} operations and files lost", flush=True)
@@ -149,13 +152,13 @@ def test_after_losses_of_power_the_same_command_ends_with_the_same_bytes(
         assert_same(workshop, finished)
 
 
-def run_until_dark(workshop: Workshop, disk: Disk, chance) -> bool:  # noqa: F811
+def run_until_dark(workshop: Workshop, disk: Disk, chance, *, kill: bool) -> bool:  # noqa: F811
     """A run that is killed at some moment after some step began; whether it ended before."""
     step, seconds = chance.choice([*LAST_OUTPUT]), chance.random() * chance.choice([0.1, 1])
     begun = Beginnings(workshop.releases)
     run = MarkedRun(workshop, ("release_2019", "--cores", "2"), disk.environment())
     while run.code is None:
-        if any(job.step == step for job in begun.new()):
+        if kill and any(job.step == step for job in begun.new()):
             time.sleep(seconds)
             break
         time.sleep(0.002)
