@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.xdist_group("torture")]
 # More in one folder would mean the same step at the same bucket again and again.
 KILLS_A_STEP_AND_FOLDER = 10
 LEAST_KILLS_A_STEP = 3
+ROUNDS_A_FOLDER = 12
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +93,7 @@ def killed_in_one_folder(
         ended = False
         while not ended:
             ended = torturer.cycle(workshop, release, wanted, requests)
-    make_again_what_lacks_kills(torturer, workshop, requests)
+    make_again(torturer, workshop, requests, kills)
     torturer.say(f"finished; {sum(requests.cut_off.values())} images were in flight at a kill")
     requests.look()
     assert_same(workshop, undisturbed)
@@ -103,16 +104,17 @@ def killed_in_one_folder(
         assert count <= in_peace.asked[path] + requests.cut_off[path], path
 
 
-def make_again_what_lacks_kills(torturer: Torturer, workshop: Workshop, requests: Requests) -> None:
-    """Short steps are missed at times: make them anew in the last year, with their successors."""
-    for _ in range(4):
-        lacking = [step for step in LAST_OUTPUT if torturer.kills[step] < LEAST_KILLS_A_STEP]
-        if not lacking:
+def make_again(torturer: Torturer, workshop: Workshop, requests: Requests, kills: int) -> None:
+    """Make the steps that were killed least anew in the last year, and kill them as well."""
+    for _ in range(ROUNDS_A_FOLDER):
+        least = sorted(LAST_OUTPUT, key=lambda step: torturer.kills[step])
+        lacking = [step for step in least if torturer.kills[step] < LEAST_KILLS_A_STEP]
+        if not lacking and torturer.count >= kills:
             return
+        wanted = {step: torturer.kills[step] + 2 for step in lacking or least[:4]}
         made = [job for job in jobs(workshop.releases) if job.release.name == RELEASES[-1]]
-        for output in {job.output for job in made if job.step in [*lacking, "finish_release"]}:
+        for output in {job.output for job in made if job.step in {*wanted, "finish_release"}}:
             output.unlink()
-        wanted = dict.fromkeys(lacking, LEAST_KILLS_A_STEP)
         while not torturer.cycle(workshop, RELEASES[-1], wanted, requests):
             pass
 
