@@ -271,7 +271,7 @@ class Torturer:
             ended = run.code
             run.kill_all()
         except BaseException:
-            run.process.kill()
+            run.kill_all()
             raise
         assert ended in (None, 0), run.output()
         if ended is None:
