@@ -26,6 +26,7 @@ LAST_OUTPUT = {
     "optimise_bucket": "receipts/optimise/{}.jsonl.gz",
     "rescale_bucket": "receipts/rescale/{}.jsonl.gz",
     "checksum_bucket": "receipts/checksum/{}.jsonl.gz",
+    "judge_release": "report/gates.json",
     "merge_manifest": "report/figures.json",
     "list_subset": "subsets/{}.parquet",
     "make_image_torrents": "receipts/torrent/{}.json",
