@@ -41,15 +41,27 @@ def releases_before(wildcards):
     return earlier_than(wildcards.release)
 
 
-def difference_to_before(kind):
-    """The comparison with the release before, as `json` or `txt`; none for the first."""
+def difference_to_before(wildcards):
+    """The comparison with the release before, none for the first."""
+    before = configuration.previous_of(config, wildcards.release)
+    comparison = f"releases/{wildcards.release}/report/diff_{before}_{wildcards.release}.json"
+    return comparison if before else []
 
-    def difference(wildcards):
-        release = wildcards.release
-        before = configuration.previous_of(config, release)
-        return f"releases/{release}/report/diff_{before}_{release}.{kind}" if before else []
 
-    return difference
+def all_that_was_made(wildcards):
+    """Whatever the steps of a release make on the way to its end.
+
+    Snakemake misses no file between two that are there, whatever took it, be it a loss of power.
+    The year after needs the receipts of this one.
+    """
+    steps = ["plan", "download", "optimise", "checksum", *(f"rescale/{name}" for name in SUBSETS)]
+    own = ["metadata/snapshot.json", "manifest.parquet", "accounts.json", "report/figures.json"]
+    own += [f"receipts/{step}/{bucket}.jsonl.gz" for step in steps for bucket in BUCKETS]
+    own += [f"receipts/torrent/{images}.json" for images in ["original", "metadata", *SUBSETS]]
+    own += ["torrents.json", *(f"subsets/{name}.parquet" for name in SUBSETS)]
+    before = configuration.previous_of(config, wildcards.release)
+    own += [f"report/diff_{before}_{wildcards.release}.txt"] if before else []
+    return [f"releases/{wildcards.release}/{path}" for path in own]
 
 
 def publish_target(wildcards):

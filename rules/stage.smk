@@ -12,18 +12,9 @@ rule finish_release:
         sums="releases/{release}/SHA256SUMS",
         settings="releases/{release}/settings/release.json",
         gates="releases/{release}/report/gates.json",
-        # All that the steps made is asked for: Snakemake misses no file between two that are there,
-        # whatever took it, and the year after needs the receipts of this one.
-        accounts="releases/{release}/accounts.json",
-        figures="releases/{release}/report/figures.json",
-        difference=difference_to_before("json"),
-        difference_text=difference_to_before("txt"),
+        difference=difference_to_before,
         before=release_before,
-        receipts=expand(
-            "releases/{{release}}/receipts/{step}/{bucket}.jsonl.gz",
-            step=["plan", "download", "optimise", *(f"rescale/{subset}" for subset in SUBSETS)],
-            bucket=BUCKETS,
-        ),
+        made=all_that_was_made,
     output:
         release="releases/{release}/release.json",
     log:
