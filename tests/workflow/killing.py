@@ -193,6 +193,10 @@ def _written_below(folder: str) -> Iterator[tuple[str, int]]:
         return
 
 
+def size_of(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
 @dataclass
 class Requests:
     """The server's own log of images asked for, held against what arrived before each kill."""
@@ -215,6 +219,16 @@ class Requests:
             news.update(images)
         held = self._held()
         return {path for path in news if path.rsplit("/", 1)[1].split(".")[0] not in held}
+
+    def wait_for_more(self, seconds: float) -> None:
+        """Wait until the server's log grows, or for some seconds."""
+        logs = [self.workshop.releases / release / "logs" for release in RELEASES]
+        end = time.monotonic() + seconds
+        sizes = [size_of(log / "embedded_booru.jsonl") for log in logs]
+        while time.monotonic() < end:
+            if [size_of(log / "embedded_booru.jsonl") for log in logs] != sizes:
+                return
+            time.sleep(0.0005)
 
     def killed(self, downloads: int) -> None:
         """Note what was in flight at a kill: at most one image for each job that downloads."""
@@ -265,6 +279,11 @@ class Torturer:
                     time.sleep(0.0005)
                     continue
                 step = min(news, key=lambda job: self.kills[job.step]).step
+                if step == "download_bucket":
+                    # Most of its time goes by before the first image is asked for.
+                    requests.wait_for_more(self.typical[step])
+                    time.sleep(0.01 * self.random.random())
+                    break
                 # Not to the very end: the moment is to lie inside the step.
                 time.sleep(0.7 * self.random.random() * self.typical[step])
                 if any(job.runs for job in news):
