@@ -48,6 +48,22 @@ def difference_to_before(wildcards):
     return comparison if before else []
 
 
+def all_that_was_made(wildcards):
+    """Whatever the steps of a release make on the way to its end.
+
+    Snakemake misses no file between two that are there, whatever took it, be it a loss of power.
+    The year after needs the receipts of this one.
+    """
+    steps = ["plan", "download", "optimise", "checksum", *(f"rescale/{name}" for name in SUBSETS)]
+    own = ["metadata/snapshot.json", "manifest.parquet", "accounts.json", "report/figures.json"]
+    own += [f"receipts/{step}/{bucket}.jsonl.gz" for step in steps for bucket in BUCKETS]
+    own += [f"receipts/torrent/{images}.json" for images in ["original", "metadata", *SUBSETS]]
+    own += ["torrents.json", *(f"subsets/{name}.parquet" for name in SUBSETS)]
+    before = configuration.previous_of(config, wildcards.release)
+    own += [f"report/diff_{before}_{wildcards.release}.txt"] if before else []
+    return [f"releases/{wildcards.release}/{path}" for path in own]
+
+
 def publish_target(wildcards):
     """The folder of a release at the destination."""
     return configuration.publish_target(config, wildcards.finished)

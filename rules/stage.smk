@@ -14,6 +14,7 @@ rule finish_release:
         gates="releases/{release}/report/gates.json",
         difference=difference_to_before,
         before=release_before,
+        made=all_that_was_made,
     output:
         release="releases/{release}/release.json",
     log:

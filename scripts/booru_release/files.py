@@ -18,7 +18,14 @@ from .errors import ReleaseProblem
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 CHUNK = 1 << 20
-DISK_TROUBLES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+DISK_TROUBLES = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+}
 
 # What a JSON document holds is known only to who reads it.
 Json = Any
@@ -33,12 +40,17 @@ class UnreadableFile(ReleaseProblem):
 
 
 class UnwritableFile(ReleaseProblem):
-    """The disk is full or read-only, or the folder is closed to us."""
+    """The disk is full, read-only or broken, or the folder is closed to us."""
 
     hint = "nothing is lost: make room or open the folder, and run the same command again"
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(f"{path}: cannot be written: {error.strerror}")
+        if error.errno == errno.EIO:
+            self.hint = (
+                "the disk reports errors: see what the kernel says of it (dmesg), and run the "
+                "same command again when it is sound"
+            )
         self.path = path
 
 
@@ -60,7 +72,7 @@ def disk_trouble(path: Path) -> Iterator[None]:
     """Say of a disk that refuses which file it refused.
 
     Raises:
-        UnwritableFile: the disk is full or read-only, or the folder cannot be written.
+        UnwritableFile: it is full, read-only or broken, or the folder is closed to us.
     """
     try:
         yield
@@ -75,12 +87,12 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file beside its place and rename it, durably, when the block ends without error.
 
     Raises:
-        UnwritableFile: the disk is full or read-only, or the folder cannot be written.
+        UnwritableFile: the disk is full, read-only or broken, or the folder is closed to us.
     """
     beside = path.with_name(f".{path.name}.part")
     try:
         with disk_trouble(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with beside.open("wb") as out:
                 yield out
                 out.flush()
@@ -93,13 +105,35 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
             beside.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that their names survive a loss of power."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file survive a loss of power; its name needs `sync_folder`.
+
+    Source: fsync(2).
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make the names in a folder, and in all below it, survive a loss of power."""
+    for place, _, _ in os.walk(folder):
+        sync_folder(Path(place))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

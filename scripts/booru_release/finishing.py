@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .files import dump_json, read_json, sha256_of, write_bytes
+from .files import disk_trouble, dump_json, read_json, sha256_of, sync_folder, write_bytes
 from .revisions import read_revision
 from .staging import Tree, stage_release
 
@@ -36,7 +36,9 @@ def finish_release(
     described = describe_release(tree, name, difference, settings)
     write_bytes(draft, dump_json({**described, "accepted": accepted}))
     stage_release(tree, draft)
-    draft.replace(output)
+    with disk_trouble(output):
+        draft.replace(output)
+        sync_folder(output.parent)
 
 
 def describe_release(

@@ -40,6 +40,8 @@ def logged(logs: Sequence[str]) -> Iterator[None]:
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+    # What is logged after this was the step; a log that ends here is of a job that was killed.
+    logger.info("begins")
     try:
         with recorded(Path(logs[0])):
             yield

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from .files import dump_line
+from .files import disk_trouble, dump_line, make_folder, sync_file, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Library:
         A process that outlived its run still writes here; its successor waits for its end.
         """
         lock = self.root / "locks" / bucket
-        lock.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(lock.parent)
         with lock.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,15 +76,36 @@ class Ledger:
         return {(row["id"], row["md5"]): row for row in rows if row is not None}
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row with one write."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as out:
+        """Add a row with one write; `sync` makes it survive a loss of power.
+
+        Raises:
+            UnwritableFile: the disk is full, read-only or broken, or the folder is closed to us.
+        """
+        with disk_trouble(self.path), self._opened() as out:
             # The line that a loss of power tore stays alone, unreadable, and is passed over.
             out.write((b"\n" if _torn(self.path) else b"") + dump_line(row))
 
+    def _opened(self) -> IO[bytes]:
+        make_folder(self.path.parent)
+        return self.path.open("ab")
+
+    def sync(self) -> None:
+        """Make the rows survive a loss of power, before what they vouch for has no other witness.
+
+        Raises:
+            UnwritableFile: the disk reports errors.
+        """
+        if self.path.is_file():
+            with disk_trouble(self.path):
+                sync_file(self.path)
+                sync_folder(self.path.parent)
+
     def forget(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, for good."""
+        if self.path.is_file():
+            with disk_trouble(self.path):
+                self.path.unlink()
+                sync_folder(self.path.parent)
 
 
 def row_of(line: bytes) -> dict[str, Any] | None:

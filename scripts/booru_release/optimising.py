@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import progress
-from .files import UnreadableFile, sha256_of, sync_folder, write_bytes
+from .files import (
+    UnreadableFile,
+    disk_trouble,
+    make_folder,
+    sha256_of,
+    sync_folder,
+    write_bytes,
+)
 from .filetypes import IMAGE_EXTENSIONS, IMAGE_TYPES, sniff
 from .forgetting import forget_unpublished
 from .library import Library
@@ -63,6 +70,8 @@ def optimise_bucket(
     before = lines_by_id(previous, Original)
     with step.library.locked(step.bucket):
         lines = [*_lines(planned, arrived, before, step)]
+        # When incoming is gone, the ledger alone knows what became of a file.
+        step.library.ledger(step.bucket).sync()
         _clear_incoming(planned, step)
         for line in planned:
             if line.is_tombstone:
@@ -189,15 +198,22 @@ def _optimised(line: Original, incoming: Path, target: Path, effort: Effort) -> 
 
 
 def _as_served(line: Original, incoming: Path, target: Path) -> Original:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # A second name rather than a move: incoming goes when the whole bucket is done.
-    if not target.exists():
-        target.hardlink_to(incoming)
+    with disk_trouble(target):
+        make_folder(target.parent)
+        # A second name rather than a move: incoming goes when the whole bucket is done.
+        if not target.exists():
+            target.hardlink_to(incoming)
         sync_folder(target.parent)
     return replace(line, size=line.served_size, sha256=line.served_sha256, proof="as served")
 
 
 def _clear_incoming(planned: list[Planned], step: Step) -> None:
-    for line in planned:
-        if line.is_fetched:
-            step.library.incoming(*line.place(step.bucket)).unlink(missing_ok=True)
+    waiting = [
+        step.library.incoming(*line.place(step.bucket)) for line in planned if line.is_fetched
+    ]
+    for file in waiting:
+        file.unlink(missing_ok=True)
+    # Once the receipt is there, nobody comes to look for what a loss of power brought back.
+    for folder in {file.parent for file in waiting if file.parent.is_dir()}:
+        with disk_trouble(folder):
+            sync_folder(folder)

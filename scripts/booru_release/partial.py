@@ -12,7 +12,7 @@ from typing import IO, cast
 
 from .connections import Answer
 from .credentials import scrub
-from .files import CHUNK, disk_trouble, sync_folder
+from .files import CHUNK, disk_trouble, make_folder, sync_folder
 from .patience import TryAgain
 from .site_problems import WebPage, WrongBytes
 
@@ -127,7 +127,7 @@ class Partial:
         self._tag.unlink(missing_ok=True)
         # What the site says is kept in a file: no credentials of ours, should it say them.
         if STRONG_ETAG.fullmatch(tag) and scrub(tag) == tag:
-            self._target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._target.parent)
             self._tag.write_text(tag)
 
     def _check(self, answer: Answer, start: int, received: int, md5: str) -> None:
@@ -145,7 +145,7 @@ def _opened(file: Path, mode: str) -> IO[bytes]:
         return cast(IO[bytes], file.open(mode))
     except FileNotFoundError:
         # Once a folder, rather than asking before every file.
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         return cast(IO[bytes], file.open(mode))
 
 

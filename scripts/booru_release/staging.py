@@ -10,7 +10,15 @@ from .checksums import records_of
 from .distribution import METADATA, replaced_path
 from .errors import ReleaseProblem
 from .feed import FEED, FEED_FILES, feed_folder
-from .files import exchange, replace_file, sha256_of
+from .files import (
+    disk_trouble,
+    exchange,
+    replace_file,
+    sha256_of,
+    sync_file,
+    sync_folder,
+    sync_tree,
+)
 from .metadata import read_snapshot, table_file
 from .receipts import Published, Record
 from .torrents import TorrentFacts, load_facts
@@ -145,12 +153,22 @@ def stage_release(tree: Tree, draft: Path) -> None:
     for file in all_files(tree, draft):
         place(file, fresh / file.path)
         count += 1
-    if stage.is_dir():
-        exchange(fresh, stage)
-        shutil.rmtree(fresh)
-    else:
-        fresh.rename(stage)
+    with disk_trouble(stage):
+        # Also the folders of the receipts, which Snakemake made: later years need them.
+        sync_tree(tree.folder)
+        switch(fresh, stage)
     logger.info("%s: %d files", stage, count)
+
+
+def switch(fresh: Path, stage: Path) -> None:
+    """Put a stage in the place of the one that is served; a loss of power leaves either."""
+    if not stage.is_dir():
+        fresh.rename(stage)
+        sync_folder(stage.parent)
+        return
+    exchange(fresh, stage)
+    sync_folder(stage.parent)
+    shutil.rmtree(fresh)
 
 
 def all_files(tree: Tree, release_json: Path) -> Iterator[Staged]:
@@ -171,12 +189,15 @@ def place(file: Staged, target: Path) -> None:
 
     Raises:
         NoLink: its source is gone, or on another file system.
+        UnwritableFile: the disk is full, read-only or broken, or the folder is closed to us.
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if file.copied:
-            shutil.copy2(file.source, target)
-        else:
-            target.hardlink_to(file.source)
+        with disk_trouble(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.copied:
+                shutil.copy2(file.source, target)
+                sync_file(target)
+            else:
+                target.hardlink_to(file.source)
     except OSError as error:
         raise NoLink(file.source, target, error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +63,7 @@ def _draw_into(folder: Path) -> None:
     folder.mkdir()
     facts = {}
     for drawing, content in draw_all():
-        (folder / f"{drawing.name}.{drawing.ext}").write_bytes(content)
+        _write(folder / f"{drawing.name}.{drawing.ext}", content)
         facts[drawing.name] = {
             "ext": drawing.ext,
             "md5": hashlib.md5(content).hexdigest(),
@@ -71,7 +72,30 @@ def _draw_into(folder: Path) -> None:
             "height": drawing.height,
             "duration": drawing.duration,
         }
-    (folder / "facts.json").write_text(json.dumps(facts, indent=1))
+    _write(folder / "facts.json", json.dumps(facts, indent=1).encode())
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is whole when the folder gets its name, also after a loss of power."""
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # Neither write(2) nor fsync(2) knows the name.
+        error.filename = str(path)
+        raise
 
 
 def _read(folder: Path) -> dict[str, Post]:

@@ -15,14 +15,19 @@ from booru_release.files import (
     UnwritableFile,
     check_writable,
     compressed,
+    disk_trouble,
     dump_json,
     dump_line,
     exchange,
+    make_folder,
     read_json,
     read_lines,
     read_raw_lines,
     replace_file,
     sha256_of,
+    sync_file,
+    sync_folder,
+    sync_tree,
     write_bytes,
     write_if_changed,
     write_lines,
@@ -253,6 +258,37 @@ def test_other_troubles_of_a_disk_are_not_called_full(tmp_path):
 
 
 # JSON documents
+
+
+def test_a_broken_disk_is_named_with_another_hint_than_a_full_one(tmp_path):
+    hints = {}
+    for code in (errno.EIO, errno.ENOSPC):
+        with pytest.raises(UnwritableFile) as problem, disk_trouble(tmp_path / "7.png"):
+            raise OSError(code, os.strerror(code))
+        assert str(problem.value).startswith(f"{tmp_path / '7.png'}: cannot be written: ")
+        hints[code] = problem.value.hint
+    assert "the disk reports errors" in hints[errno.EIO]
+    assert "make room" in hints[errno.ENOSPC]
+
+
+def test_trouble_that_is_not_the_disks_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), disk_trouble(tmp_path):
+        (tmp_path / "nowhere").read_bytes()
+
+
+def test_a_folder_is_made_with_those_above_it_and_may_be_there(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b" / "c")
+        assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+def test_files_folders_and_trees_are_synced_as_they_are(tmp_path):
+    write_bytes(tmp_path / "a" / "b" / "file", b"x")
+    sync_file(tmp_path / "a" / "b" / "file")
+    sync_folder(tmp_path / "a")
+    sync_tree(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_file(tmp_path / "nowhere")
 
 
 def test_a_json_document_is_sorted_indented_and_ends_in_a_newline():

@@ -36,14 +36,19 @@ def test_what_a_step_logs_is_in_the_jobs_file(log):
         logging.getLogger("booru_release.step").info("bucket %s: %d files", "0123", 7)
         logging.getLogger("booru_release.step").debug("not worth a line")
     lines = log.read_text().splitlines()
-    assert len(lines) == 1
-    assert lines[0].endswith(" INFO bucket 0123: 7 files")
+    assert len(lines) == 2
+    assert lines[1].endswith(" INFO bucket 0123: 7 files")
+
+
+def test_a_job_says_when_its_step_begins(log):
+    with logged([str(log)]):
+        assert log.read_text().endswith(" INFO begins\n")
 
 
 def test_a_job_that_goes_well_ends_well(log):
     with logged([str(log)]):
         pass
-    assert log.read_text() == ""
+    assert log.read_text().count("\n") == 1
 
 
 def test_a_problem_ends_the_job_with_its_message_and_hint(log):
@@ -63,15 +68,22 @@ def test_an_unexpected_error_ends_the_job_with_its_traceback(log):
 def test_a_job_that_is_stopped_is_not_called_an_error(log):
     with pytest.raises(KeyboardInterrupt), logged([str(log)]):
         raise KeyboardInterrupt
-    assert log.read_text() == ""
+    assert "ERROR" not in log.read_text()
 
 
-@pytest.mark.parametrize("code", [28, 30, 13])
+@pytest.mark.parametrize("code", [5, 13, 28, 30])
 def test_a_disk_that_refuses_is_said_with_its_path(log, code):
     status, text = end_of(fail_with(OSError(code, "Refused", "/srv/7.png")), log)
     assert status == 1
     assert " ERROR /srv/7.png: cannot be written: " in text
     assert "Traceback" not in text
+
+
+def test_a_broken_disk_is_told_from_a_full_one(log):
+    _, text = end_of(fail_with(OSError(5, "Input/output error", "/srv/7.png")), log)
+    assert "hint: the disk reports errors" in text
+    _, text = end_of(fail_with(OSError(28, "No space left on device", "/srv/8.png")), log)
+    assert "hint: nothing is lost: make room" in text
 
 
 def test_any_text_can_be_logged(log):
@@ -98,4 +110,4 @@ def test_after_the_job_logging_is_as_it_was_before(log):
         pass
     assert logging.getLogger().level == before
     logging.getLogger("booru_release.step").warning("too late")
-    assert log.read_text() == ""
+    assert "too late" not in log.read_text()

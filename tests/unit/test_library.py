@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from booru_release.files import UnwritableFile
 from booru_release.library import Ledger, Library
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -77,6 +78,21 @@ def test_a_forgotten_ledger_is_gone_and_may_be_forgotten_twice(ledger):
     ledger.forget()
     ledger.forget()
     assert not ledger.path.exists()
+
+
+def test_a_ledger_is_synced_whether_it_is_there_or_not(ledger):
+    ledger.sync()
+    assert not ledger.path.exists()
+    ledger.append({"id": 1, "md5": "a"})
+    ledger.sync()
+    assert list(ledger.rows()) == [(1, "a")]
+
+
+def test_a_full_disk_is_named_with_the_ledger():
+    full = Ledger(Path("/dev/full"))
+    with pytest.raises(UnwritableFile) as problem:
+        full.append({"id": 1, "md5": "a"})
+    assert problem.value.path == full.path
 
 
 def test_a_bucket_waits_for_an_orphan_of_the_run_before(tmp_path, caplog):
