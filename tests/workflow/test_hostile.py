@@ -355,7 +355,7 @@ def walk(source, folder):
     metadata = folder / "2018" / "metadata"
     snapshot_site(
         partial(open_site, Source.of(source), folder=folder),
-        settings={"last_upload": "2018-12-31", "buckets": 2, "source": {}},
+        settings={"last_upload": "2018-12-31", "buckets": 2, "source": {"kind": "danbooru"}},
         release="2018",
         receipt=metadata / "snapshot.json",
     )
