@@ -292,7 +292,7 @@ def released(workshop: Workshop, release: str) -> dict[str, bytes]:
     return {
         path: data
         for path, data in own.items()
-        if not path.startswith(("logs/", "metadata/raw/")) and path != "run.json"
+        if not path.startswith(("logs/", "jobs/", "metadata/raw/")) and path != "run.json"
     }
 
 
