@@ -60,9 +60,10 @@ def log_of(workshop: Workshop) -> Path:
 
 
 def ended(run: subprocess.Popen, workshop: Workshop) -> str:
-    """What a run said, once it has ended well."""
+    """What a run said, and what its own log tells of each job, once it has ended well."""
     code = run.wait(timeout=400)
-    said = log_of(workshop).read_text()
+    kept = sorted((workshop.folder / ".snakemake" / "log").glob("*.log"))
+    said = "".join(log.read_text() for log in [log_of(workshop), *kept])
     assert code == 0, said
     return said
 
