@@ -95,10 +95,14 @@ static int ours_by_number(int fd, char *whole, struct stat *about) {
     return fstat(fd, about) == 0 && (S_ISREG(about->st_mode) || S_ISDIR(about->st_mode));
 }
 
-/* Logs are no product: a run goes on without them. */
+/* Logs, and what jobs tell of themselves, are no product: a run goes on without them. */
+static int is_told(const char *whole) {
+    return strstr(whole, "/logs/") || strstr(whole, "/jobs/") || strstr(whole, "/progress/");
+}
+
 static int refuse(const char *operation, const char *whole) {
     if (!count || strcmp(operation, refused_operation)) return 0;
-    if (!strstr(whole, "/releases/") || strstr(whole, "/logs/")) return 0;
+    if (!strstr(whole, "/releases/") || is_told(whole)) return 0;
     if (__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) != refused_number) return 0;
     say("%s %s\n", operation, whole);
     errno = EIO;
