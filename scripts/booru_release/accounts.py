@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .downloading import failures
 from .errors import ReleaseProblem
+from .exclusions import BY_RULE
 from .library import Ledger
 from .metadata import read_snapshot
 from .receipts import Change, Downloaded, Planned, Record, State, line_of, read_receipt
@@ -19,7 +20,6 @@ HASH_OR_NUMBER = re.compile(
     r"|(?:(?<![A-Za-z\d])|(?<=\dx))\d+(?:[.,:]\d+)*",
     re.ASCII,
 )
-BY_RULE = "rule "
 TO_COME = "to come"
 
 

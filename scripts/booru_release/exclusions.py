@@ -11,6 +11,9 @@ from .files import dump_json
 from .hash_lists import read_hashes
 from .posts import Post
 
+# How the reason of a post starts that a rule keeps out.
+BY_RULE = "rule "
+
 STATUS: Mapping[str, Callable[[Post], bool]] = {
     "deleted": lambda post: post.is_deleted,
     "pending": lambda post: post.is_pending,
@@ -67,7 +70,7 @@ class Rule:
         ]
         md5 = frozenset(rule["md5"]) if "md5" in rule else None
         return cls(
-            reason=f"rule {rule['name']}: {rule['why']}",
+            reason=f"{BY_RULE}{rule['name']}: {rule['why']}",
             checks=tuple(_checks(rule)),
             md5=md5 if hashes[0] is None else (md5 or frozenset()) | hashes[0],
             sha256=hashes[1],

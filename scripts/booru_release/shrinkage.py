@@ -3,15 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from .exclusions import BY_RULE
 from .inspection import NAMED_AT_MOST, SHRINKAGE, Finding
 from .receipts import ON_REQUEST, Record, State
 
 # A group may lose this many posts, or this share, before somebody has to say why.
 POSTS_THAT_MAY_GO = 20
 PER_MILLE_THAT_MAY_GO = 5
-
-# How the reason of a post starts that a rule of the configuration keeps out.
-BY_RULE = "rule "
 
 # What a published post counts for: its bucket, year of upload, rating or extension.
 Group = tuple[str, str]

@@ -9,11 +9,12 @@ from .feed import salt_of, share_feed, write_feed
 from .files import read_json
 from .forgetting import files_of, forget
 from .library import Library
+from .redaction import Redaction
 from .reissuing import Issue, has_trace, reissue_release, tree_of
 from .revisions import finished_releases, is_behind, pending, settle
 from .verification import NotBuilt
 from .withdrawals import read_withdrawals
-from .withdrawn import by_bucket, note_withdrawals, read_book, redaction_of
+from .withdrawn import by_bucket, note_withdrawals, read_book
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ def withdraw_release(
         return {}
     book = note_withdrawals(releases, listed, salt_of(releases))
     write_feed(releases, read_book(releases).values())
-    redaction = redaction_of(releases, book)
+    # The book has just gathered every md5: the receipts need not be read for them once more.
+    redaction = Redaction(book, (md5 for post in book.values() for md5 in post.md5s))
     revisions = {}
     for name in finished:
         issue = Issue(tree_of(releases, name, finished), redaction, threads)
